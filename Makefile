@@ -1,0 +1,34 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: gradient-decay test slow-test lint format benchmark clean
+
+## Reproduce the gradient-decay plots (the main job).
+gradient-decay: $(VENV)/.test
+	$(BIN)/python -m experiments.gradient_decay
+
+## Run the default test suite.
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto
+
+## Run the long tests as well.
+slow-test: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto -m "slow or not slow"
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(VENV)/.%: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$*]"
+	touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,78 @@
+"""A functional JAX laboratory for recurrent networks: cells, explicit backpropagation through time, gradient flow."""
+
+from recurrent.bptt import Gradients, Trace, autodiff_adjoint, bptt
+from recurrent.cells.elman import ElmanParams, elman
+from recurrent.cells.gru import GRUParams, ResetAfterGRUParams, gru
+from recurrent.cells.lstm import LSTMParams, LSTMState, lstm
+from recurrent.checking import check_gradients
+from recurrent.combine import clip_state_gradients, count_parameters, emit_both, emit_state, learned_state
+from recurrent.flow.decay import decay_rate, gradient_decay, vanishing_bound
+from recurrent.flow.jacobians import step_jacobians, transport
+from recurrent.flow.lyapunov import lyapunov_spectrum
+from recurrent.flow.paths import path_shares
+from recurrent.flow.regularizer import flow_regularizer
+from recurrent.flow.report import describe
+from recurrent.flow.states import (
+    Run,
+    first_nonfinite_step,
+    state_gradients,
+    step_contributions,
+    temporal_contributions,
+    truncation_bias,
+)
+from recurrent.initializers import flax_like, irnn, keras_like, torch_like
+from recurrent.sequences import lengths_to_mask
+from recurrent.spectra import spectral_radius
+from recurrent.training import clip_by_global_norm, clip_by_tensor_norm, raise_if_nonfinite
+from recurrent.types import Adjoint, Cell, Layer
+from recurrent.unrolling import unroll, unroll_truncated
+
+__all__ = [
+    "Adjoint",
+    "Cell",
+    "ElmanParams",
+    "GRUParams",
+    "Gradients",
+    "LSTMParams",
+    "LSTMState",
+    "Layer",
+    "ResetAfterGRUParams",
+    "Run",
+    "Trace",
+    "autodiff_adjoint",
+    "bptt",
+    "check_gradients",
+    "clip_by_global_norm",
+    "clip_by_tensor_norm",
+    "clip_state_gradients",
+    "count_parameters",
+    "decay_rate",
+    "describe",
+    "elman",
+    "emit_both",
+    "emit_state",
+    "first_nonfinite_step",
+    "flax_like",
+    "flow_regularizer",
+    "gradient_decay",
+    "gru",
+    "irnn",
+    "keras_like",
+    "learned_state",
+    "lengths_to_mask",
+    "lstm",
+    "lyapunov_spectrum",
+    "path_shares",
+    "raise_if_nonfinite",
+    "spectral_radius",
+    "state_gradients",
+    "step_contributions",
+    "step_jacobians",
+    "temporal_contributions",
+    "torch_like",
+    "transport",
+    "truncation_bias",
+    "unroll",
+    "unroll_truncated",
+    "vanishing_bound",
+]

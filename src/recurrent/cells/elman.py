@@ -1,0 +1,122 @@
+"""The vanilla recurrent network of Elman (1990), forward beside backward."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Float
+
+from recurrent.activations import Activation, get_activation
+from recurrent.cells.common import (
+    check_params,
+    check_sizes,
+    dot,
+    input_projection,
+    outer,
+    projection_gradients,
+    zero_state,
+)
+from recurrent.initializers import Initializer, draw_blocks, glorot_uniform, orthogonal, zeros
+from recurrent.types import Adjoint, Cell, step_from
+
+
+class ElmanParams(NamedTuple):
+    """Parameters of the vanilla cell: U, W and b."""
+
+    input_kernel: Float[Array, "input hidden"]
+    recurrent_kernel: Float[Array, "hidden hidden"]
+    bias: Float[Array, "hidden"]
+
+
+class ElmanTape(NamedTuple):
+    """What the backward pass reads of one step."""
+
+    h_tm1: Float[Array, "*batch hidden"]
+    h_t: Float[Array, "*batch hidden"]
+
+
+class ElmanDeltas(NamedTuple):
+    """dE/dh_t in total, and dE/da_t at the pre-activation."""
+
+    h: Float[Array, "*batch hidden"]
+    a: Float[Array, "*batch hidden"]
+
+
+def elman(
+    input_size: int,
+    hidden_size: int,
+    *,
+    activation: str | Callable[[Array], Array] = "tanh",
+    kernel_init: Initializer = glorot_uniform,
+    recurrent_init: Initializer = orthogonal(),
+    bias_init: Initializer = zeros,
+    dtype: DTypeLike | None = None,
+    param_dtype: DTypeLike = jnp.float32,
+) -> Cell:
+    """h_t = φ(x_t U + h_{t-1} W + b), y_t = h_t.
+
+    Args:
+      input_size: features of x_t.
+      hidden_size: units of h_t.
+      activation: φ, one of "tanh", "sigmoid", "relu", "identity", or any elementwise function of an array. Only the
+        named ones have a hand-derived backward pass.
+      kernel_init: initialiser of U.
+      recurrent_init: initialiser of W.
+      bias_init: initialiser of b.
+      dtype: dtype of the matrix products; that of the parameters by default. The state is at least float32.
+      param_dtype: dtype of the parameters.
+
+    Raises:
+      ValueError: a size is not a positive integer, or the activation is unknown.
+
+    Reference: Elman (1990), Finding structure in time; backward: Werbos (1990), Backpropagation through time.
+    """
+    check_sizes("elman", input_size=input_size, hidden_size=hidden_size)
+    named = None if callable(activation) else get_activation(activation)
+    phi = activation if callable(activation) else get_activation(activation).apply
+
+    def init(key):
+        k_input, k_recurrent, k_bias = jax.random.split(key, 3)
+        return ElmanParams(
+            input_kernel=draw_blocks(kernel_init, k_input, input_size, hidden_size, 1, param_dtype),
+            recurrent_kernel=draw_blocks(recurrent_init, k_recurrent, hidden_size, hidden_size, 1, param_dtype),
+            bias=bias_init(k_bias, (hidden_size,), param_dtype),
+        )
+
+    def initial_state(params, batch_shape=()):
+        check_params("elman", ElmanParams, params)
+        return zero_state((*batch_shape, hidden_size), params)
+
+    project = input_projection("elman", ElmanParams, input_size, hidden_size, dtype)
+
+    def advance(params, h_tm1, z_t):
+        a_t = z_t + dot(h_tm1, params.recurrent_kernel, dtype)
+        h_t = phi(a_t)
+        return h_t, h_t, ElmanTape(h_tm1, h_t)
+
+    forward = Adjoint(project, advance, None, None)
+    adjoint = None if named is None else forward._replace(**_backward(named, dtype))
+    return Cell(init, initial_state, step_from(forward), adjoint)
+
+
+def _backward(phi: Activation, dtype: DTypeLike | None) -> dict[str, Callable]:
+    """da_t = dh_t ⊙ φ'(a_t); dh_{t-1} = da_t W'; dW = Σ h_{t-1}' da_t; dU = Σ x_t' da_t; db = Σ da_t; dx_t = da_t U'."""
+
+    def retreat(params, tape_t, dh_t, dy_t):
+        dh_t = dh_t + dy_t
+        da_t = dh_t * phi.slope(tape_t.h_t)
+        dh_tm1 = dot(da_t, params.recurrent_kernel.T, dtype)
+        return dh_tm1, ElmanDeltas(h=dh_t, a=da_t)
+
+    def collect(params, xs, tape, deltas):
+        projected, dxs = projection_gradients(params, xs, deltas.a, dtype)
+        dparams = ElmanParams(
+            **projected,
+            recurrent_kernel=outer(tape.h_tm1, deltas.a, params.recurrent_kernel, dtype),
+        )
+        return dparams, dxs
+
+    return {"retreat": retreat, "collect": collect}

@@ -1,0 +1,218 @@
+"""The gated recurrent unit in its two published forms, forward beside backward.
+
+They differ in where the reset gate acts: on the state before the recurrent product (2014, v3), or on the product (v1, cuDNN).
+Both share parameters' names and the order r, z, n; the second has one bias more.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Float
+
+from recurrent.cells.common import (
+    add_bias,
+    check_params,
+    check_sizes,
+    dot,
+    input_projection,
+    outer,
+    projection_gradients,
+    sum_rows,
+    zero_state,
+)
+from recurrent.initializers import Fused, Initializer, draw_bias, draw_blocks, glorot_uniform, orthogonal, zeros
+from recurrent.types import Adjoint, Cell, step_from
+
+
+class GRUParams(NamedTuple):
+    """Parameters of the GRU that resets before the product; gates in the order r, z, n."""
+
+    input_kernel: Float[Array, "input 3*hidden"]
+    recurrent_kernel: Float[Array, "hidden 3*hidden"]
+    bias: Float[Array, "3*hidden"]
+
+
+class ResetAfterGRUParams(NamedTuple):
+    """Parameters of the GRU that resets after the product; `recurrent_bias` is b_hn, inside the reset."""
+
+    input_kernel: Float[Array, "input 3*hidden"]
+    recurrent_kernel: Float[Array, "hidden 3*hidden"]
+    bias: Float[Array, "3*hidden"]
+    recurrent_bias: Float[Array, "hidden"]
+
+
+class GRUGates(NamedTuple):
+    """Reset gate, update gate and candidate, or their deltas."""
+
+    r: Float[Array, "*batch hidden"]
+    z: Float[Array, "*batch hidden"]
+    n: Float[Array, "*batch hidden"]
+
+
+class GRUTape(NamedTuple):
+    """What the backward pass reads of one step; `s` is h_{t-1} W_n + b_hn, or None where the reset comes before."""
+
+    h_tm1: Float[Array, "*batch hidden"]
+    gates: GRUGates
+    s: Float[Array, "*batch hidden"] | None
+
+
+class GRUDeltas(NamedTuple):
+    """dE/dh_t in total, and dE/dz_t at the gates' pre-activations (`split_gates` takes it apart)."""
+
+    h: Float[Array, "*batch hidden"]
+    z: Float[Array, "*batch 3*hidden"]
+
+
+def split_gates(z: Float[Array, "*batch 3*hidden"]) -> GRUGates:
+    """Takes fused pre-activations or their deltas apart."""
+    return GRUGates(*jnp.split(z, 3, axis=-1))
+
+
+def gru(
+    input_size: int,
+    hidden_size: int,
+    *,
+    reset: Literal["before", "after"] = "before",
+    kernel_init: Initializer | Fused = glorot_uniform,
+    recurrent_init: Initializer | Fused = orthogonal(),
+    bias_init: Initializer = zeros,
+    dtype: DTypeLike | None = None,
+    param_dtype: DTypeLike = jnp.float32,
+) -> Cell:
+    """h_t = (1 - z) ⊙ h_{t-1} + z ⊙ n, y_t = h_t, with r, z = σ(x_t U + h_{t-1} W + b).
+
+    reset="before": n = tanh(x_t U_n + (r ⊙ h_{t-1}) W_n + b_n), with 3h(h + d + 1) parameters.
+    reset="after":  n = tanh(x_t U_n + b_n + r ⊙ (h_{t-1} W_n + b_hn)), with h more. Torch, cuDNN, Keras and flax compute this
+    form and write 1 - z for z.
+
+    Args:
+      input_size: features d of x_t.
+      hidden_size: units h.
+      reset: where the reset gate acts.
+      kernel_init: initialiser of U, called per gate unless `Fused`.
+      recurrent_init: initialiser of W, called per gate unless `Fused`.
+      bias_init: initialiser of b, called per gate.
+      dtype: dtype of the matrix products; that of the parameters by default. The state is at least float32.
+      param_dtype: dtype of the parameters.
+
+    Raises:
+      ValueError: a size is not a positive integer, or `reset` is neither "before" nor "after".
+
+    Reference: Cho et al. (2014), Learning phrase representations using RNN encoder-decoder, equations 5-8.
+    """
+    check_sizes("gru", input_size=input_size, hidden_size=hidden_size)
+    if reset not in ("before", "after"):
+        raise ValueError(f'gru: reset must be "before" or "after"; got {reset!r}')
+    params_type = GRUParams if reset == "before" else ResetAfterGRUParams
+
+    def init(key):
+        k_input, k_recurrent, k_bias, k_recurrent_bias = jax.random.split(key, 4)
+        params = GRUParams(
+            input_kernel=draw_blocks(kernel_init, k_input, input_size, hidden_size, 3, param_dtype),
+            recurrent_kernel=draw_blocks(recurrent_init, k_recurrent, hidden_size, hidden_size, 3, param_dtype),
+            bias=draw_bias(bias_init, k_bias, hidden_size, 3, param_dtype),
+        )
+        if reset == "before":
+            return params
+        return ResetAfterGRUParams(*params, recurrent_bias=bias_init(k_recurrent_bias, (hidden_size,), param_dtype))
+
+    def initial_state(params, batch_shape=()):
+        check_params("gru", params_type, params)
+        return zero_state((*batch_shape, hidden_size), params)
+
+    project = input_projection("gru", params_type, input_size, hidden_size, dtype)
+
+    equations = _reset_before(dtype) if reset == "before" else _reset_after(dtype)
+    adjoint = Adjoint(project, **equations)
+    return Cell(init, initial_state, step_from(adjoint), adjoint)
+
+
+def _interpolate(h_tm1: Array, gates: GRUGates) -> Array:
+    """h_t = (1 - z) ⊙ h_{t-1} + z ⊙ n."""
+    return h_tm1 + gates.z * (gates.n - h_tm1)
+
+
+def _interpolate_backward(dh_t: Array, h_tm1: Array, gates: GRUGates) -> tuple[Array, Array, Array]:
+    """Deltas at the pre-activations of z and n, and the part of dh_{t-1} that meets no matrix."""
+    dz = dh_t * (gates.n - h_tm1) * gates.z * (1 - gates.z)
+    dn = dh_t * gates.z * (1 - gates.n**2)
+    return dz, dn, dh_t * (1 - gates.z)
+
+
+def _reset_before(dtype: DTypeLike | None) -> dict[str, Any]:
+    def advance(params, h_tm1, z_t):
+        hidden = h_tm1.shape[-1]
+        rz = jax.nn.sigmoid(z_t[..., : 2 * hidden] + dot(h_tm1, params.recurrent_kernel[:, : 2 * hidden], dtype))
+        r, z = jnp.split(rz, 2, axis=-1)
+        n = jnp.tanh(z_t[..., 2 * hidden :] + dot(r * h_tm1, params.recurrent_kernel[:, 2 * hidden :], dtype))
+        gates = GRUGates(r, z, n)
+        h_t = _interpolate(h_tm1, gates)
+        return h_t, h_t, GRUTape(h_tm1, gates, None)
+
+    def retreat(params, tape_t, dh_t, dy_t):
+        h_tm1, gates, _ = tape_t
+        hidden = h_tm1.shape[-1]
+        dh_t = dh_t + dy_t
+        dz, dn, dh_tm1 = _interpolate_backward(dh_t, h_tm1, gates)
+        q = dot(dn, params.recurrent_kernel[:, 2 * hidden :].T, dtype)
+        dr = q * h_tm1 * gates.r * (1 - gates.r)
+        drz = jnp.concatenate([dr, dz], axis=-1)
+        dh_tm1 = dh_tm1 + q * gates.r + dot(drz, params.recurrent_kernel[:, : 2 * hidden].T, dtype)
+        return dh_tm1, GRUDeltas(h=dh_t, z=jnp.concatenate([drz, dn], axis=-1))
+
+    def collect(params, xs, tape, deltas):
+        hidden = tape.h_tm1.shape[-1]
+        kernel = params.recurrent_kernel
+        drz, dn = deltas.z[..., : 2 * hidden], deltas.z[..., 2 * hidden :]
+        d_rz = outer(tape.h_tm1, drz, kernel, dtype)
+        d_n = outer(tape.gates.r * tape.h_tm1, dn, kernel, dtype)
+        projected, dxs = projection_gradients(params, xs, deltas.z, dtype)
+        dparams = GRUParams(
+            **projected,
+            recurrent_kernel=jnp.concatenate([d_rz, d_n], axis=-1),
+        )
+        return dparams, dxs
+
+    return {"advance": advance, "retreat": retreat, "collect": collect}
+
+
+def _reset_after(dtype: DTypeLike | None) -> dict[str, Any]:
+    def recurrent_deltas(dz_t, r):
+        """[dr dz ds] with ds = dn ⊙ r: the deltas at h_{t-1} W, where those at x_t U are [dr dz dn]."""
+        dr, dz, dn = split_gates(dz_t)
+        return jnp.concatenate([dr, dz, dn * r], axis=-1)
+
+    def advance(params, h_tm1, z_t):
+        z_r, z_z, z_n = split_gates(z_t)
+        s_r, s_z, s_n = split_gates(dot(h_tm1, params.recurrent_kernel, dtype))
+        r, z = jax.nn.sigmoid(z_r + s_r), jax.nn.sigmoid(z_z + s_z)
+        s = add_bias(s_n, params.recurrent_bias)
+        gates = GRUGates(r, z, jnp.tanh(z_n + r * s))
+        h_t = _interpolate(h_tm1, gates)
+        return h_t, h_t, GRUTape(h_tm1, gates, s)
+
+    def retreat(params, tape_t, dh_t, dy_t):
+        h_tm1, gates, s = tape_t
+        dh_t = dh_t + dy_t
+        dz, dn, dh_tm1 = _interpolate_backward(dh_t, h_tm1, gates)
+        dr = dn * s * gates.r * (1 - gates.r)
+        dz_t = jnp.concatenate([dr, dz, dn], axis=-1)
+        dh_tm1 = dh_tm1 + dot(recurrent_deltas(dz_t, gates.r), params.recurrent_kernel.T, dtype)
+        return dh_tm1, GRUDeltas(h=dh_t, z=dz_t)
+
+    def collect(params, xs, tape, deltas):
+        recurrent = recurrent_deltas(deltas.z, tape.gates.r)
+        hidden = tape.h_tm1.shape[-1]
+        projected, dxs = projection_gradients(params, xs, deltas.z, dtype)
+        dparams = ResetAfterGRUParams(
+            **projected,
+            recurrent_kernel=outer(tape.h_tm1, recurrent, params.recurrent_kernel, dtype),
+            recurrent_bias=sum_rows(recurrent[..., 2 * hidden :], params.recurrent_bias),
+        )
+        return dparams, dxs
+
+    return {"advance": advance, "retreat": retreat, "collect": collect}

@@ -1,0 +1,166 @@
+"""Functions from cells to cells. Each derives the new adjoint from the old one, or drops it."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from recurrent import pytrees
+from recurrent.types import Adjoint, Cell, Params, PyTree, State, step_from
+
+
+def emit_state(cell: Cell) -> Cell:
+    """y_t = s_t: the same recurrence, with the whole state as its output."""
+
+    def step(params, state, x_t):
+        state, _ = cell.step(params, state, x_t)
+        return state, state
+
+    inner = cell.adjoint
+    if inner is None:
+        return cell._replace(step=step)
+
+    def advance(params, state, z_t):
+        state, y_t, tape_t = inner.advance(params, state, z_t)
+        return state, state, (tape_t, pytrees.zeros_like(y_t))
+
+    def retreat(params, tape_t, dstate_t, dy_t):
+        inner_tape_t, no_dy_t = tape_t
+        return inner.retreat(params, inner_tape_t, pytrees.add(dstate_t, dy_t), no_dy_t)
+
+    def collect(params, xs, tape, deltas):
+        return inner.collect(params, xs, tape[0], deltas)
+
+    return cell._replace(step=step, adjoint=Adjoint(inner.project, advance, retreat, collect))
+
+
+def emit_both(cell: Cell) -> Cell:
+    """y_t = (y_t, s_t): the same recurrence, with the whole state beside its output."""
+
+    def step(params, state, x_t):
+        state, y_t = cell.step(params, state, x_t)
+        return state, (y_t, state)
+
+    inner = cell.adjoint
+    if inner is None:
+        return cell._replace(step=step)
+
+    def advance(params, state, z_t):
+        state, y_t, tape_t = inner.advance(params, state, z_t)
+        return state, (y_t, state), tape_t
+
+    def retreat(params, tape_t, dstate_t, dy_t):
+        return inner.retreat(params, tape_t, pytrees.add(dstate_t, dy_t[1]), dy_t[0])
+
+    return cell._replace(step=step, adjoint=inner._replace(advance=advance, retreat=retreat))
+
+
+class LearnedStateParams(NamedTuple):
+    """Parameters of a cell and of its initial state.
+
+    Attributes:
+      cell: parameters of the cell.
+      state: the initial state of one row, without batch axes.
+    """
+
+    cell: Params
+    state: State
+
+
+def learned_state(cell: Cell, *, scale: float = 0.0) -> Cell:
+    """s_0 = a parameter, shared by all rows of the batch; resets return to it, too.
+
+    Args:
+      cell: any cell whose state is all floating point.
+      scale: the initial state is the cell's own plus N(0, scale²).
+
+    Raises:
+      ValueError: at `init`, if a state leaf is not floating point (a counter cannot be learned).
+    """
+
+    def init(key):
+        k_cell, k_state = jax.random.split(key)
+        params = cell.init(k_cell)
+        leaves, structure = jax.tree.flatten(cell.initial_state(params))
+        if not all(map(pytrees.is_inexact, leaves)):
+            raise ValueError("learned_state: every leaf of the state must be floating point; a counter cannot be learned")
+        keys = jax.random.split(k_state, len(leaves))
+        noisy = [s + scale * jax.random.normal(k, s.shape, s.dtype) for s, k in zip(leaves, keys, strict=True)]
+        return LearnedStateParams(params, jax.tree.unflatten(structure, noisy))
+
+    def initial_state(params, batch_shape=()):
+        _check_wrapped(params, LearnedStateParams, "learned_state")
+        return jax.tree.map(lambda s: jnp.broadcast_to(s, (*batch_shape, *s.shape)), params.state)
+
+    def step(params, state, x_t):
+        return cell.step(params.cell, state, x_t)
+
+    inner = cell.adjoint
+    if inner is None:
+        return Cell(init, initial_state, step)
+
+    def collect(params, xs, tape, deltas):
+        # the initial state's own gradient comes through the state that the driver starts from
+        dcell, dxs = inner.collect(params.cell, xs, tape, deltas)
+        return LearnedStateParams(dcell, pytrees.zeros_like(params.state)), dxs
+
+    adjoint = Adjoint(
+        project=lambda params, xs: inner.project(params.cell, xs),
+        advance=lambda params, state, z_t: inner.advance(params.cell, state, z_t),
+        retreat=lambda params, tape_t, dstate_t, dy_t: inner.retreat(params.cell, tape_t, dstate_t, dy_t),
+        collect=collect,
+    )
+    return Cell(init, initial_state, step_from(adjoint), adjoint)
+
+
+def clip_state_gradients(cell: Cell, max_norm: float) -> Cell:
+    """The same values; every dL/ds_{t-1} that a step passes back is scaled to a norm of at most `max_norm` per row.
+
+    Clipping inside backpropagation through time, unlike clipping the summed gradient, changes its direction: what lies further
+    back than the explosion is weighted down by a different factor at every step. The gradient is no longer that of any loss.
+
+    Args:
+      cell: any cell; its adjoint is derived.
+      max_norm: the largest norm, over all leaves of the state of one row.
+
+    Raises:
+      ValueError: a threshold that is not positive.
+    """
+    if not max_norm > 0:
+        raise ValueError(f"max_norm must be positive; got {max_norm}")
+
+    def clip(dstate, num_lead):
+        size = pytrees.norm(dstate, num_lead)
+        factor = jnp.where(size > max_norm, max_norm / jnp.where(size > 0, size, 1), 1)
+        rows = lambda leaf: factor.reshape(factor.shape + (1,) * (leaf.ndim - factor.ndim)).astype(leaf.dtype)  # noqa: E731
+        return jax.tree.map(lambda leaf: leaf * rows(leaf) if pytrees.is_inexact(leaf) else leaf, dstate)
+
+    def step(params, state, x_t):
+        num_lead = jnp.ndim(jax.tree.leaves(x_t)[0]) - 1
+
+        @jax.custom_vjp
+        def gate(state):
+            return state
+
+        gate.defvjp(lambda state: (state, None), lambda _, dstate: (clip(dstate, num_lead),))
+        return cell.step(params, gate(state), x_t)
+
+    inner = cell.adjoint
+    if inner is None:
+        return cell._replace(step=step)
+
+    def retreat(params, tape_t, dstate_t, dy_t):
+        dstate_tm1, deltas_t = inner.retreat(params, tape_t, dstate_t, dy_t)
+        return clip(dstate_tm1, jnp.ndim(jax.tree.leaves(dstate_tm1)[0]) - 1), deltas_t
+
+    return cell._replace(step=step, adjoint=inner._replace(retreat=retreat))
+
+
+def count_parameters(params: PyTree) -> int:
+    """Counts the numbers in a tree of parameters; 4h(h + d + 1) for an LSTM."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def _check_wrapped(params: Params, expected: type, name: str) -> None:
+    if not isinstance(params, expected):
+        raise ValueError(f"{name}: expected params of type {expected.__name__}, got {type(params).__name__}")

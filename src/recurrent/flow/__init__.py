@@ -1,0 +1,1 @@
+"""Gradient flow through recurrent networks, as pure functions of any cell."""

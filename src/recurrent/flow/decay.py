@@ -1,0 +1,147 @@
+"""How fast a gradient decays or grows on its way into the past, and what theory says about it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from recurrent import pytrees
+from recurrent.activations import get_activation
+from recurrent.bptt import adjoint_of, forward, retreat_step
+from recurrent.sequences import prepare
+from recurrent.types import Cell, Params, PyTree, State
+
+
+class Decay(NamedTuple):
+    """Norms of dL/ds_t for t = 0 ... T, as log10: index T is the final state, index 0 the initial one; the lag is T - t.
+
+    Attributes:
+      total: over all leaves of the state, `[T + 1, *batch]`.
+      leaves: per leaf of the state, a tree of `[T + 1, *batch]`.
+    """
+
+    total: Array
+    leaves: State
+
+
+def gradient_decay(
+    cell: Cell,
+    params: Params,
+    xs: PyTree,
+    loss: Callable[[State], Array],
+    state: State | None = None,
+    *,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    resets: Array | None = None,
+) -> Decay:
+    """log10 ‖dL/ds_t‖ for every t, where L is a function of the final state.
+
+    The gradient is kept as mantissa times a power of two per row, renewed at every step, so that 1e-300 is still a number
+    in float32, where a plain norm reads 0 below about 1e-19 and inf above about 1.8e19. Costs about one gradient.
+
+    Args:
+      cell: any cell.
+      params: its parameters.
+      xs: inputs `[T, *batch, ...]`.
+      loss: maps the final state, leaves `[*batch, ...]`, to a scalar.
+      state: the state before the first step.
+      lengths: see `unroll`. Held steps carry the gradient unchanged.
+      mask: see `unroll`.
+      resets: see `unroll`. Beyond a reset the gradient is 0, and its log10 is -inf.
+
+    Returns:
+      The curves, per row of the batch.
+
+    Reference: Pascanu, Mikolov & Bengio (2013), On the difficulty of training recurrent neural networks, equation 5.
+    """
+    sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
+    adjoint = adjoint_of(cell)
+    num_steps = jax.tree.leaves(sequence.xs)[0].shape[0]
+    final_state, ys, record = forward(adjoint, params, *sequence, chunk=max(1, num_steps))
+    (_, flags), tape = (_only_chunk(part) for part in record)
+    no_dy = jax.tree.map(lambda y: jnp.zeros(y.shape[1:], y.dtype), ys)
+    start, exponent = pytrees.normalize_rows(jax.grad(loss, allow_int=True)(final_state), _num_batch_axes(xs))
+
+    def step(carry, inputs):
+        dstate_t, exponent = carry
+        tape_t, flags_t = inputs
+        dstate_tm1, _, _ = retreat_step(adjoint, params, dstate_t, tape_t, no_dy, flags_t)
+        dstate_tm1, gained = pytrees.normalize_rows(dstate_tm1, exponent.ndim)
+        exponent = exponent + jnp.where(gained == pytrees.SILENT, 0, gained)
+        return (dstate_tm1, exponent), _log_norms(dstate_tm1, exponent)
+
+    exponent = jnp.where(exponent == pytrees.SILENT, 0, exponent)
+    _, earlier = jax.lax.scan(step, (start, exponent), (tape, flags), reverse=True)
+    last = _log_norms(start, exponent)
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last)
+
+
+def decay_rate(log10_norms: Float[Array, "T+1 *batch"], min_lag: int = 0, max_lag: int | None = None) -> Float[Array, "*batch"]:
+    """Fits the slope of ln ‖dL/ds_t‖ against the lag by least squares: natural log per step, negative for decay.
+
+    Args:
+      log10_norms: `Decay.total` or one of its leaves.
+      min_lag: the smallest lag that counts.
+      max_lag: the largest lag that counts; all by default.
+
+    Raises:
+      ValueError: fewer than two lags are left.
+    """
+    by_lag = log10_norms[::-1]
+    max_lag = len(by_lag) - 1 if max_lag is None else max_lag
+    if not 0 <= min_lag < max_lag < len(by_lag):
+        raise ValueError(f"lags {min_lag}..{max_lag} do not lie within 0..{len(by_lag) - 1} with min_lag < max_lag")
+    values = by_lag[min_lag : max_lag + 1] * jnp.log(10.0).astype(by_lag.dtype)
+    lags = jnp.arange(min_lag, max_lag + 1, dtype=values.dtype)
+    centred = lags - lags.mean()
+    return jnp.tensordot(centred, values, axes=1) / jnp.sum(centred**2)
+
+
+class VanishingBound(NamedTuple):
+    """A sufficient condition for gradients to vanish.
+
+    Attributes:
+      sigma_max: the largest singular value of the recurrent matrix.
+      gamma: the largest slope of the activation.
+      eta: γ σ_max; ‖dL/dh_k‖ <= η^(t-k) ‖dL/dh_t‖, so the gradient vanishes if η < 1.
+    """
+
+    sigma_max: Array
+    gamma: float
+    eta: Array
+
+
+def vanishing_bound(recurrent_kernel: Float[Array, "*lead n n"], activation: str) -> VanishingBound:
+    """Computes η = γ σ_max(W) for a vanilla cell.
+
+    Raises:
+      ValueError: the activation is unknown.
+
+    Reference: Pascanu, Mikolov & Bengio (2013), section 2.1, equation 7.
+    """
+    gamma = get_activation(activation).max_slope
+    sigma_max = jnp.linalg.norm(recurrent_kernel, ord=2, axis=(-2, -1))
+    return VanishingBound(sigma_max, gamma, gamma * sigma_max)
+
+
+def _log_norms(dstate: State, exponent: Array) -> Decay:
+    def log_norm(tree):
+        return pytrees.log10_norm(tree, exponent.ndim, exponent)
+
+    def leaf(d):
+        return log_norm(d) if pytrees.is_inexact(d) else jnp.full(exponent.shape, -jnp.inf)
+
+    return Decay(log_norm(dstate), jax.tree.map(leaf, dstate))
+
+
+def _num_batch_axes(xs: PyTree) -> int:
+    return jnp.ndim(jax.tree.leaves(xs)[0]) - 2
+
+
+def _only_chunk(chunked) -> PyTree:
+    """The single chunk that a forward pass with `chunk=T` leaves."""
+    return chunked.rest if chunked.whole is None else jax.tree.map(lambda leaf: leaf[0], chunked.whole)

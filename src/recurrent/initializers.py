@@ -1,0 +1,163 @@
+"""Initialisers, drawn per gate block, and the presets of other libraries.
+
+An initialiser is `(key, shape, dtype) -> array`, as in `jax.nn.initializers`. Cells call it once per gate with the shape
+of one block (`[hidden, hidden]` for recurrent kernels), so "orthogonal" means that every gate is orthogonal. Wrap it in
+`Fused` to draw all gates as one wide matrix instead, which is what Keras does.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from recurrent.spectra import spectral_radius
+
+Initializer = Callable[..., Array]
+
+zeros: Initializer = jax.nn.initializers.zeros
+"""0 everywhere: spectral radius 0."""
+
+glorot_uniform: Initializer = jax.nn.initializers.glorot_uniform()
+"""U(±√(6 / (fan_in + fan_out))); a square block has entries of variance 1/n and a spectral radius near 1."""
+
+lecun_normal: Initializer = jax.nn.initializers.lecun_normal()
+"""Truncated normal of variance 1/fan_in; a square block has a spectral radius near 1."""
+
+
+class Fused(NamedTuple):
+    """Marks an initialiser that draws all gates at once, as one `[rows, gates * width]` matrix."""
+
+    initializer: Initializer
+
+
+def draw_blocks(initializer: Initializer | Fused, key: Array, rows: int, width: int, gates: int, dtype: Any) -> Array:
+    """Draws a `[rows, gates * width]` kernel gate by gate, or at once if the initialiser is `Fused`."""
+    if isinstance(initializer, Fused):
+        return initializer.initializer(key, (rows, gates * width), dtype)
+    keys = jax.random.split(key, gates)
+    return jnp.concatenate([initializer(k, (rows, width), dtype) for k in keys], axis=-1)
+
+
+def draw_bias(initializer: Initializer, key: Array, width: int, gates: int, dtype: Any) -> Array:
+    """Draws a `[gates * width]` bias gate by gate."""
+    keys = jax.random.split(key, gates)
+    return jnp.concatenate([initializer(k, (width,), dtype) for k in keys])
+
+
+def orthogonal(gain: float = 1.0) -> Initializer:
+    """Returns a Haar-random orthogonal matrix times `gain`: every eigenvalue and singular value has modulus `gain`.
+
+    Reference: Saxe, McClelland & Ganguli (2014), Exact solutions to the nonlinear dynamics of learning.
+    """
+    return jax.nn.initializers.orthogonal(scale=gain)
+
+
+def identity(gain: float = 1.0) -> Initializer:
+    """Returns `gain * I`: spectral radius `gain`.
+
+    Reference: Le, Jaitly & Hinton (2015), A simple way to initialize recurrent networks of rectified linear units.
+    """
+
+    def init(key, shape, dtype=jnp.float32):
+        del key
+        return gain * jnp.eye(*shape, dtype=dtype)
+
+    return init
+
+
+def gaussian(gain: float = 1.0) -> Initializer:
+    """Returns entries of N(0, gain² / fan_in): the spectral radius of a square block tends to `gain` (Girko's law)."""
+
+    def init(key, shape, dtype=jnp.float32):
+        return (gain / shape[0] ** 0.5) * jax.random.normal(key, shape, dtype)
+
+    return init
+
+
+def normal(standard_deviation: float) -> Initializer:
+    """Returns entries of N(0, standard_deviation²); a square block has spectral radius near `standard_deviation * √n`."""
+    return jax.nn.initializers.normal(standard_deviation)
+
+
+def with_spectral_radius(radius: float, base: Initializer | None = None) -> Initializer:
+    """Draws from `base` (Gaussian by default) and rescales to a spectral radius of exactly `radius`.
+
+    Raises:
+      ValueError: `radius` is negative, or a drawn matrix is asked for that is not square.
+    """
+    if radius < 0:
+        raise ValueError(f"a spectral radius cannot be negative; got {radius}")
+    draw = gaussian() if base is None else base
+
+    def init(key, shape, dtype=jnp.float32):
+        matrix = draw(key, shape, dtype)
+        return matrix * (radius / spectral_radius(matrix))
+
+    return init
+
+
+def uniform_by_hidden(num_terms: int = 1) -> Initializer:
+    """Returns a sum of `num_terms` draws from U(±1/√hidden), `hidden` being the last axis; torch's rule for everything.
+
+    A square block has a spectral radius near √(num_terms / 3): 0.58 for one term.
+    """
+
+    def init(key, shape, dtype=jnp.float32):
+        bound = shape[-1] ** -0.5
+        return jax.random.uniform(key, (num_terms, *shape), dtype, -bound, bound).sum(axis=0)
+
+    return init
+
+
+def _forget_bias(cell: str, value: float) -> dict[str, Any]:
+    """Only the LSTM has a forget bias to set."""
+    if cell not in ("elman", "lstm", "gru"):
+        raise ValueError(f'a preset is for "elman", "lstm" or "gru"; got {cell!r}')
+    return {"forget_bias": value} if cell == "lstm" else {}
+
+
+def torch_like(cell: str) -> dict[str, Any]:
+    """Options that give a cell torch's initial distribution: U(±1/√hidden) everywhere, no forget bias.
+
+    Torch has two biases per gate; here they are one, drawn as the sum of two. Spectral radius of a recurrent block:
+    near 1/√3 = 0.58, about 0.62 at hidden size 128. Use as `lstm(28, 128, **torch_like("lstm"))`.
+    """
+    uniform = uniform_by_hidden()
+    options = {"kernel_init": uniform, "recurrent_init": uniform, "bias_init": uniform_by_hidden(2)}
+    return options | _forget_bias(cell, 0.0)
+
+
+def keras_like(cell: str) -> dict[str, Any]:
+    """Options that give a cell Keras' initial distribution: fused Glorot and fused orthogonal, forget bias 1.
+
+    "Orthogonal" applies to the fused `[hidden, gates * hidden]` matrix, so that each block has rms singular value
+    1/√gates. Spectral radius of a recurrent block at hidden size 128: 1 for elman, about 0.5 for the LSTM, 0.6 for the GRU.
+    """
+    options = {"kernel_init": Fused(glorot_uniform), "recurrent_init": Fused(orthogonal()), "bias_init": zeros}
+    return options | _forget_bias(cell, 1.0)
+
+
+def flax_like(cell: str) -> dict[str, Any]:
+    """Options that give a cell flax.linen's initial distribution: LeCun normal, orthogonal per gate, no forget bias.
+
+    Spectral radius of every recurrent block: 1.
+    """
+    options = {"kernel_init": lecun_normal, "recurrent_init": orthogonal(), "bias_init": zeros}
+    return options | _forget_bias(cell, 0.0)
+
+
+def irnn(standard_deviation: float = 0.001) -> dict[str, Any]:
+    """Options that turn `elman` into the IRNN: ReLU, identity recurrence, input weights N(0, 0.001²), zero bias.
+
+    Spectral radius: 1. Use as `elman(1, 100, **irnn())`.
+
+    Reference: Le, Jaitly & Hinton (2015), section 3.
+    """
+    return {
+        "activation": "relu",
+        "kernel_init": normal(standard_deviation),
+        "recurrent_init": identity(),
+        "bias_init": zeros,
+    }

@@ -1,0 +1,131 @@
+"""Small operations on trees of arrays: selection, and norms that neither overflow nor underflow."""
+
+from collections.abc import Callable
+from functools import reduce
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from recurrent.types import PyTree
+
+SILENT = -(2**30)
+"""The binary exponent given to an all-zero row: far below any gradient, and safe to add to."""
+
+
+def is_inexact(leaf: Array) -> bool:
+    """True for leaves that carry gradients (floating point or complex)."""
+    return jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
+
+
+def zeros_like(tree: PyTree) -> PyTree:
+    """Returns a tree of zeros of the same structure, shapes and dtypes."""
+    return jax.tree.map(jnp.zeros_like, tree)
+
+
+def add(left: PyTree, right: PyTree) -> PyTree:
+    """Adds two trees leaf by leaf."""
+    return jax.tree.map(jnp.add, left, right)
+
+
+def where(condition: Array, chosen: PyTree, other: PyTree) -> PyTree:
+    """Selects rows: `condition` has shape `[*lead]`, every leaf `[*lead, ...]`.
+
+    A selection, never a product: NaN in the rows that are not chosen stays out.
+    """
+
+    def select(a, b):
+        rows = condition.reshape(condition.shape + (1,) * (jnp.ndim(a) - condition.ndim))
+        return jnp.where(rows, a, b)
+
+    return jax.tree.map(select, chosen, other)
+
+
+def _row_axes(leaf: Array, num_lead: int) -> tuple[int, ...]:
+    return tuple(range(num_lead, jnp.ndim(leaf)))
+
+
+def _inexact_leaves(tree: PyTree) -> list[Array]:
+    return [leaf for leaf in jax.tree.leaves(tree) if is_inexact(leaf)]
+
+
+def _over_rows(tree: PyTree, num_lead: int, row: Callable[[Array, tuple[int, ...]], Array], combine) -> Array:
+    """Reduces every float leaf over its axes after `num_lead`, then combines the leaves."""
+    return reduce(combine, [row(leaf, _row_axes(leaf, num_lead)) for leaf in _inexact_leaves(tree)])
+
+
+def max_exponent(tree: PyTree, num_lead: int = 0) -> Array:
+    """Returns int32 `k` per row with `2^(k-1) <= max|x| < 2^k`; `SILENT` for an all-zero row.
+
+    Args:
+      tree: leaves `[*lead, ...]`; integer leaves are ignored.
+      num_lead: how many leading axes index the rows.
+    """
+    largest = _over_rows(tree, num_lead, lambda x, axes: jnp.max(jnp.abs(x), axis=axes, initial=0), jnp.maximum)
+    exponent = jnp.frexp(largest)[1].astype(jnp.int32)
+    return jnp.where(largest > 0, exponent, SILENT)
+
+
+def scale_rows(tree: PyTree, exponent: Array) -> PyTree:
+    """Multiplies every row by `2^exponent`, exactly; integer leaves are left alone.
+
+    Args:
+      tree: leaves `[*lead, ...]`.
+      exponent: int32 `[*lead]`; applied in two halves, so that no intermediate factor overflows.
+    """
+
+    def scale(leaf):
+        if not is_inexact(leaf):
+            return leaf
+        real = jnp.finfo(leaf.dtype)
+        clipped = jnp.clip(exponent, 2 * real.minexp + 2, 2 * real.maxexp - 4)
+        clipped = clipped.reshape(clipped.shape + (1,) * (jnp.ndim(leaf) - clipped.ndim))
+        half, one = clipped // 2, jnp.ones((), real.dtype)
+        return leaf * jnp.ldexp(one, half) * jnp.ldexp(one, clipped - half)
+
+    return jax.tree.map(scale, tree)
+
+
+def normalize_rows(tree: PyTree, num_lead: int = 0) -> tuple[PyTree, Array]:
+    """Writes every row as `mantissa * 2^exponent` with `max|mantissa|` in [1/2, 1).
+
+    Returns:
+      The tree of mantissas and the int32 exponents `[*lead]`. A power of two costs no rounding.
+    """
+    exponent = max_exponent(tree, num_lead)
+    return scale_rows(tree, jnp.where(exponent == SILENT, 0, -exponent)), exponent
+
+
+def norm(tree: PyTree, num_lead: int = 0) -> Array:
+    """Returns the Euclidean norm over all float leaves, per row, without overflow or underflow on the way.
+
+    The sum of squares is taken after division by the largest power of two in the row: float32 gradients of 1e20 have a
+    finite norm, gradients of 1e-25 a non-zero one. NaN and inf in the tree give NaN or inf.
+    """
+    mantissa, exponent = normalize_rows(tree, num_lead)
+    squares = _over_rows(mantissa, num_lead, lambda x, axes: jnp.sum(jnp.abs(x) ** 2, axis=axes), jnp.add)
+    return scale_rows(jnp.sqrt(squares), jnp.where(exponent == SILENT, 0, exponent))
+
+
+def log10_norm(tree: PyTree, num_lead: int = 0, exponent: Array | int = 0) -> Array:
+    """Returns log10 of the Euclidean norm of `tree * 2^exponent`, per row; -inf only where every entry is zero.
+
+    Args:
+      tree: leaves `[*lead, ...]`.
+      num_lead: how many leading axes index the rows.
+      exponent: binary exponent(s) held apart from the tree, broadcast against `[*lead]`.
+    """
+    mantissa, own = normalize_rows(tree, num_lead)
+    squares = _over_rows(mantissa, num_lead, lambda x, axes: jnp.sum(jnp.abs(x) ** 2, axis=axes), jnp.add)
+    total = (own + exponent).astype(squares.dtype)
+    return jnp.where(own == SILENT, -jnp.inf, 0.5 * jnp.log10(squares) + total * jnp.log10(2.0).astype(squares.dtype))
+
+
+def all_finite(tree: PyTree, num_lead: int = 0) -> Array:
+    """Returns a bool per row: every float leaf is finite there."""
+    return _over_rows(tree, num_lead, lambda x, axes: jnp.all(jnp.isfinite(x), axis=axes), jnp.logical_and)
+
+
+def leaf_names(tree: PyTree) -> list[str]:
+    """Returns a readable path for every leaf, such as `.cell.bias` (in the order of `jax.tree.leaves`)."""
+    return [jax.tree_util.keystr(path) or "." for path, _ in jax.tree_util.tree_leaves_with_path(tree)]

@@ -1,0 +1,37 @@
+"""Shared small pieces of the tests."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def perturbed(tree, seed: int, scale: float = 0.3):
+    """Adds noise to every float leaf, so that biases and initial states are not zero."""
+    rng = np.random.default_rng(seed)
+
+    def noisy(leaf):
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            return leaf
+        return leaf + jnp.asarray(scale * rng.normal(size=leaf.shape), leaf.dtype)
+
+    return jax.tree.map(noisy, tree)
+
+
+def random_array(shape, seed: int, dtype=jnp.float64):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), dtype)
+
+
+def to_float64(tree):
+    return jax.tree.map(lambda a: a.astype(jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a, tree)
+
+
+def relative_error(found, expected) -> float:
+    """The largest difference over a tree, each leaf relative to its largest expected entry."""
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    worst = 0.0
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert a.shape == b.shape
+        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+        if b.size:
+            worst = max(worst, float(np.max(np.abs(a - b)) / (np.max(np.abs(b)) or 1.0)))
+    return worst
