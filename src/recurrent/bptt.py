@@ -145,8 +145,8 @@ def forward(
         return state_t, (ys, tape if keep_tape else state_tm1)
 
     final_state, outputs = chunks.scan(run_chunk, state, inputs, reverse=reverse)
-    ys = chunks.merge(_pick(outputs, 0))
-    return final_state, ys, Record(inputs, _pick(outputs, 1))
+    ys = chunks.merge(chunks.pick(outputs, 0))
+    return final_state, ys, Record(inputs, chunks.pick(outputs, 1))
 
 
 def backward(
@@ -189,11 +189,10 @@ def backward(
         return (dstate, dfresh, pytrees.add(dparams, dparams_chunk)), (dxs, traced)
 
     start = (dfinal_state, pytrees.zeros_like(fresh), pytrees.zeros_like(params))
-    pieces = chunks.Chunked(*zip(record.inputs, record.tape, dys, strict=True))
-    pieces = chunks.Chunked(*(piece if piece[0] is not None else None for piece in pieces))
+    pieces = chunks.together(record.inputs, record.tape, dys)
     (dstate, dfresh, dparams), outputs = chunks.scan(run_chunk, start, pieces, reverse=not reverse)
-    traced = chunks.merge(_pick(outputs, 1)) if trace else None
-    return Gradients(dparams, dstate, dfresh, chunks.merge(_pick(outputs, 0)), traced)
+    traced = chunks.merge(chunks.pick(outputs, 1)) if trace else None
+    return Gradients(dparams, dstate, dfresh, chunks.merge(chunks.pick(outputs, 0)), traced)
 
 
 def advance_step(adjoint, params, fresh, state_tm1, z_t, flags_t: Flags):
@@ -314,10 +313,6 @@ def _size_of(chunked: chunks.Chunked) -> int:
     if chunked.whole is not None:
         return jax.tree.leaves(chunked.whole)[0].shape[1]
     return max(1, jax.tree.leaves(chunked.rest)[0].shape[0])
-
-
-def _pick(chunked: chunks.Chunked, index: int) -> chunks.Chunked:
-    return chunks.Chunked(*(None if part is None else part[index] for part in chunked))
 
 
 def _with_float0(cotangents: PyTree, primals: PyTree) -> Any:

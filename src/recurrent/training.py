@@ -35,8 +35,8 @@ def clip_by_global_norm(max_norm: float, *, nonfinite: NonFinitePolicy = "skip")
     Args:
       max_norm: the threshold, at least 0.
       nonfinite: what becomes of a gradient with NaN or inf in it. "skip": the whole update is 0. "zero": only the bad
-        entries are 0, and the rest is clipped. "propagate": it passes unchanged, so that the failure shows. In every case the state
-        says so, and `raise_if_nonfinite` turns it into an exception.
+        entries are 0, and the rest is clipped. "propagate": it passes unchanged, so that the failure shows. The state
+        says so in every case, and `raise_if_nonfinite` turns it into an exception.
 
     Raises:
       ValueError: a negative threshold, or an unknown policy.
