@@ -14,3 +14,6 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 hypothesis.settings.register_profile("tests", deadline=None, max_examples=25, derandomize=True)
 hypothesis.settings.load_profile("tests")
+
+# XLA's CPU client can deadlock when computations are dispatched asynchronously on few cores (jax-ml/jax issue 25861)
+jax.config.update("jax_cpu_enable_async_dispatch", False)

@@ -17,11 +17,13 @@ class Chunked(NamedTuple):
 
 
 def split(tree: PyTree, num_steps: int, size: int) -> Chunked:
-    """Splits leaves `[T, ...]` into chunks of `size` steps and a ragged rest at the end."""
+    """Splits leaves `[T, ...]` into chunks of `size` steps and a ragged rest at the end; all rest if one chunk is enough."""
+    if num_steps <= size:
+        return Chunked(None, tree)
     count = num_steps // size
     covered = count * size
-    whole = jax.tree.map(lambda leaf: leaf[:covered].reshape(count, size, *leaf.shape[1:]), tree) if count else None
-    rest = jax.tree.map(lambda leaf: leaf[covered:], tree) if covered < num_steps or not count else None
+    whole = jax.tree.map(lambda leaf: leaf[:covered].reshape(count, size, *leaf.shape[1:]), tree)
+    rest = jax.tree.map(lambda leaf: leaf[covered:], tree) if covered < num_steps else None
     return Chunked(whole, rest)
 
 

@@ -34,16 +34,22 @@ class Fused(NamedTuple):
 
 def draw_blocks(initializer: Initializer | Fused, key: Array, rows: int, width: int, gates: int, dtype: Any) -> Array:
     """Draws a `[rows, gates * width]` kernel gate by gate, or at once if the initialiser is `Fused`."""
+    wide = _drawing_dtype(dtype)
     if isinstance(initializer, Fused):
-        return initializer.initializer(key, (rows, gates * width), dtype)
+        return initializer.initializer(key, (rows, gates * width), wide).astype(dtype)
     keys = jax.random.split(key, gates)
-    return jnp.concatenate([initializer(k, (rows, width), dtype) for k in keys], axis=-1)
+    return jnp.concatenate([initializer(k, (rows, width), wide) for k in keys], axis=-1).astype(dtype)
 
 
 def draw_bias(initializer: Initializer, key: Array, width: int, gates: int, dtype: Any) -> Array:
     """Draws a `[gates * width]` bias gate by gate."""
     keys = jax.random.split(key, gates)
-    return jnp.concatenate([initializer(k, (width,), dtype) for k in keys])
+    return jnp.concatenate([initializer(k, (width,), _drawing_dtype(dtype)) for k in keys]).astype(dtype)
+
+
+def _drawing_dtype(dtype: Any) -> Any:
+    """Matrices are drawn in at least float32: there is no QR decomposition of half precision."""
+    return jnp.float32 if jnp.finfo(dtype).bits < 32 else dtype
 
 
 def orthogonal(gain: float = 1.0) -> Initializer:

@@ -46,7 +46,7 @@ class Sequence(NamedTuple):
 def lengths_to_mask(lengths: Int[Array, "*batch"], num_steps: int) -> Bool[Array, "T *batch"]:
     """mask[t] = t < length. Lengths above `num_steps` act as `num_steps`, negative ones as 0."""
     steps = jnp.arange(num_steps).reshape((num_steps,) + (1,) * jnp.ndim(lengths))
-    return steps < jnp.asarray(lengths)
+    return steps < jnp.asarray(lengths, steps.dtype)[None]
 
 
 def prepare(

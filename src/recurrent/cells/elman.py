@@ -19,7 +19,7 @@ from recurrent.cells.common import (
     projection_gradients,
     zero_state,
 )
-from recurrent.initializers import Initializer, draw_blocks, glorot_uniform, orthogonal, zeros
+from recurrent.initializers import Initializer, draw_bias, draw_blocks, glorot_uniform, orthogonal, zeros
 from recurrent.types import Adjoint, Cell, step_from
 
 
@@ -83,7 +83,7 @@ def elman(
         return ElmanParams(
             input_kernel=draw_blocks(kernel_init, k_input, input_size, hidden_size, 1, param_dtype),
             recurrent_kernel=draw_blocks(recurrent_init, k_recurrent, hidden_size, hidden_size, 1, param_dtype),
-            bias=bias_init(k_bias, (hidden_size,), param_dtype),
+            bias=draw_bias(bias_init, k_bias, hidden_size, 1, param_dtype),
         )
 
     def initial_state(params, batch_shape=()):

@@ -118,7 +118,8 @@ def gru(
         )
         if reset == "before":
             return params
-        return ResetAfterGRUParams(*params, recurrent_bias=bias_init(k_recurrent_bias, (hidden_size,), param_dtype))
+        recurrent_bias = draw_bias(bias_init, k_recurrent_bias, hidden_size, 1, param_dtype)
+        return ResetAfterGRUParams(*params, recurrent_bias=recurrent_bias)
 
     def initial_state(params, batch_shape=()):
         check_params("gru", params_type, params)

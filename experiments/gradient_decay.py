@@ -1,0 +1,318 @@
+"""How gradients decay through time, as spectral radius, initialisation, activation and gates vary, beside the theory."""
+
+import dataclasses
+import functools
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from tqdm import tqdm
+
+from experiments import _data, _gradient_laws
+from experiments._gradient_figure import plot
+from experiments._run import Check, Experiment, Part, Results, compute_now, main, sweep
+from recurrent import activations, elman, gru, lstm, path_shares, spectral_radius, transport, unroll
+from recurrent.cells.common import dot
+from recurrent.flow.decay import decay_rate, gradient_decay, vanishing_bound
+from recurrent.initializers import gaussian, identity, orthogonal, with_spectral_radius
+from recurrent.losses import cross_entropy
+from recurrent.training import clip_by_global_norm
+from recurrent.types import Cell
+
+INITIALISERS = {"gaussian": gaussian(), "orthogonal": orthogonal(), "identity": identity()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Options of the experiment."""
+
+    input: Literal["digits", "text", "noise"] = "digits"
+    """What the networks read: digits pixel by pixel (64 steps), the standard library's sources, or Gaussian noise."""
+    num_steps: int = 64
+    """Steps per sequence for text and noise; digits always have 64."""
+    hidden_size: int = 64
+    """Units of every network."""
+    sequences: int = 16
+    """Sequences per network."""
+    seeds: int = 5
+    """Networks per setting."""
+    radii: tuple[float, ...] = (0.5, 0.8, 0.9, 1.0, 1.1, 1.25)
+    """Spectral radii of the vanilla networks' recurrent matrices."""
+    forget_biases: tuple[float, ...] = (0.0, 1.0, 3.0)
+    """Forget biases of the LSTMs."""
+    trained: bool = False
+    """Train every network first (Adam, global-norm clip 1), then measure."""
+    training_steps: int = 100
+    """Updates for --trained."""
+    seed: int = 0
+    """Seed of networks and sequences."""
+
+    def __post_init__(self):
+        """Refuses values that cannot be run, before anything is computed."""
+        for name in ("hidden_size", "sequences", "seeds", "training_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        if self.num_steps < 8:
+            raise ValueError(f"num_steps must be at least 8 to fit a rate; got {self.num_steps}")
+        if not self.radii or min(self.radii) <= 0:
+            raise ValueError(f"radii must be one or more positive numbers; got {self.radii}")
+        if not self.forget_biases:
+            raise ValueError("forget_biases must be one or more numbers; got none")
+
+
+class Network(NamedTuple):
+    """A cell's parameters with a softmax readout of its hidden state."""
+
+    cell: Any
+    kernel: jax.Array
+    bias: jax.Array
+
+
+def load_sequences(config: Config) -> tuple[jax.Array, jax.Array, int]:
+    """Returns inputs `[T, sequences, features]`, labels `[sequences]` and the number of classes."""
+    if config.input == "digits":
+        xs, labels = _data.digit_sequences(config.sequences, config.seed)
+        return jnp.asarray(xs), jnp.asarray(labels), 10
+    if config.input == "text":
+        text = _data.standard_library_text()
+        xs, labels = _data.text_sequences(text, config.num_steps, config.sequences, config.seed)
+        return jnp.asarray(xs), jnp.asarray(labels), xs.shape[-1]
+    rng = np.random.default_rng(config.seed)
+    xs = rng.normal(size=(config.num_steps, config.sequences, 1)).astype(np.float32)
+    return jnp.asarray(xs), jnp.asarray(rng.integers(0, 10, config.sequences)), 10
+
+
+def loss_of(network: Network, h_t: jax.Array, labels: jax.Array) -> jax.Array:
+    """L_T = -ln softmax(h_T V + c)[label], summed over the batch."""
+    logits = dot(h_t, network.kernel, None) + network.bias
+    return cross_entropy(logits, labels).sum()
+
+
+def hidden(state: Any) -> jax.Array:
+    """The leaf that the readout sees."""
+    return getattr(state, "h", state)
+
+
+def draw(cell: Cell, key: jax.Array, classes: int, hidden_size: int) -> Network:
+    """Draws a cell with a readout of weights N(0, 1 / hidden)."""
+    k_cell, k_readout = jax.random.split(key)
+    kernel = jax.random.normal(k_readout, (hidden_size, classes)) / hidden_size**0.5
+    return Network(cell.init(k_cell), kernel, jnp.zeros(classes))
+
+
+def train(cell: Cell, network: Network, xs: jax.Array, labels: jax.Array, steps: int) -> Network:
+    """Trains one network on its sequences by an optax chain."""
+    optimizer = optax.chain(clip_by_global_norm(1.0), optax.adam(1e-3))
+
+    def update(carry, _):
+        network, opt_state = carry
+
+        def loss(network):
+            final_state, _ = unroll(cell, network.cell, xs)
+            return loss_of(network, hidden(final_state), labels) / len(labels)
+
+        updates, opt_state = optimizer.update(jax.grad(loss)(network), opt_state)
+        return (optax.apply_updates(network, updates), opt_state), None
+
+    return jax.lax.scan(update, (network, optimizer.init(network)), length=steps)[0][0]
+
+
+def measure(cell: Cell, config: Config, xs, labels, networks: Network, rate_of) -> dict[str, np.ndarray]:
+    """Measures stacked networks of one cell: curves against the lag, relative to lag 0, and the rate theory predicts."""
+
+    @jax.jit
+    def one(network):
+        if config.trained:
+            network = train(cell, network, xs, labels, config.training_steps)
+        decay = gradient_decay(cell, network.cell, xs, lambda s: loss_of(network, hidden(s), labels))
+        curve = hidden(decay.leaves)[::-1]
+        return {"curve": curve - curve[:1], **rate_of(network.cell, xs)}
+
+    return {name: np.asarray(value) for name, value in jax.jit(functools.partial(sweep, one))(networks).items()}
+
+
+def vanilla_rate(activation: str, cell: Cell, params: Any, xs: jax.Array) -> dict[str, jax.Array]:
+    """ln ρ(W) + ½ ln mean φ'²: the spectral radius times the rms slope along the run; and the bound's ln η."""
+    _, hs = unroll(cell, params, xs)
+    slope = activations.get_activation(activation).slope(hs)
+    bound = vanishing_bound(params.recurrent_kernel, activation)
+    radius = spectral_radius(params.recurrent_kernel)
+    predicted = jnp.log(radius) + 0.5 * jnp.log(jnp.mean(slope**2) + 1e-30)
+    return {"predicted": predicted, "log_eta": jnp.log(bound.eta), "radius": radius}
+
+
+def additive_rate(cell: Cell, params: Any, xs: jax.Array) -> dict[str, jax.Array]:
+    """Mean ln of the gate on the additive path: f for the LSTM, 1 - z for the GRU."""
+    gates = cell.adjoint.advance  # the gates lie on the tape
+    zs = cell.adjoint.project(params, xs)
+
+    def step(state, z_t):
+        state, _, tape_t = gates(params, state, z_t)
+        return state, tape_t.gates
+
+    _, gates = jax.lax.scan(step, cell.initial_state(params, xs.shape[1:-1]), zs)
+    kept = gates.f if hasattr(gates, "f") else 1 - gates.z
+    radius = spectral_radius(params.recurrent_kernel[:, -params.recurrent_kernel.shape[0] :])
+    return {"predicted": jnp.mean(jnp.log(kept)), "log_eta": jnp.full((), jnp.nan), "radius": radius}
+
+
+def run(config: Config, part: Part = compute_now) -> Results:
+    """Measures every setting of the grid."""
+    xs, labels, classes = load_sequences(config)
+    size, features = config.hidden_size, xs.shape[-1]
+    keys = jax.random.split(jax.random.key(config.seed), config.seeds)
+    curves, rows = {}, []
+    settings = [(init, radius) for init in INITIALISERS for radius in config.radii]
+    networks = _vanilla_networks(config, features, classes, keys)
+
+    def vanilla(activation):
+        cell = elman(features, size, activation=activation)
+        return measure(cell, config, xs, labels, networks, functools.partial(vanilla_rate, activation, cell))
+
+    def gated(cells):
+        stacked = _concatenate([_draw_all(cell, keys, classes, size) for cell in cells])
+        return measure(cells[0], config, xs, labels, stacked, functools.partial(additive_rate, cells[0]))
+
+    lstms = [lstm(features, size, forget_bias=bias) for bias in config.forget_biases]
+    names = [f"lstm forget bias {bias:g}" for bias in config.forget_biases]
+    jobs = {
+        **{a: functools.partial(vanilla, a) for a in activations.ACTIVATIONS},
+        "lstm": lambda: gated(lstms),
+        "gru": lambda: gated([gru(features, size)]),
+        "singular": lambda: singular_values(config, xs, keys[0]),
+        "paths": lambda: lstm_paths(config, lstms, xs, labels, classes, keys),
+    }
+    found = {name: part(name, job) for name, job in tqdm(jobs.items(), desc="gradient decay", unit="part")}
+    for activation in activations.ACTIVATIONS:
+        for i, (init, radius) in enumerate(settings):
+            label = (f"{activation} {init}", radius)
+            rows.append(_row(*label, _seeds(found[activation], i, config.seeds), curves))
+    for kind, labels_of in (("lstm", names), ("gru", ["gru"])):
+        for i, name in enumerate(labels_of):
+            rows.append(_row(name, float("nan"), _seeds(found[kind], i, config.seeds), curves))
+    curves.update({f"singular/{k}": v for k, v in found["singular"].items()})
+    curves.update({f"path/{k}": v for k, v in found["paths"].items()})
+    linear = [r for r in rows if r["setting"] == "identity orthogonal"]
+    error = max(abs(r["measured"] - np.log(r["rho"])) for r in linear)
+    verdicts = {v: sum(r["verdict"] == v for r in rows) for v in ("vanishes", "keeps", "explodes")}
+    summary = {"input": config.input, "trained": config.trained, "largest error of ln(rho), linear orthogonal": float(error)}
+    return Results(rows, {**summary, **verdicts}, curves)
+
+
+def singular_values(config: Config, xs: jax.Array, key: jax.Array) -> dict[str, np.ndarray]:
+    """Singular values of dh_T/dh_t against the lag for tanh networks of spectral radius 1, on one sequence, in float64."""
+    found = {}
+    with jax.enable_x64(True):
+        for name in ("orthogonal", "gaussian"):
+            init = with_spectral_radius(1.0, INITIALISERS[name])
+            cell = elman(xs.shape[-1], config.hidden_size, recurrent_init=init, param_dtype=jnp.float64)
+            spectrum = jax.jit(functools.partial(transport, cell))(cell.init(key), xs[:, 0].astype(jnp.float64))
+            found[name] = np.asarray(spectrum.log10_singular_values[::-1])
+    return found
+
+
+def lstm_paths(config: Config, cells, xs, labels, classes: int, keys) -> dict[str, np.ndarray]:
+    """The share of the additive path in dL/ds_t against the lag, mean over sequences and seeds, per forget bias."""
+    cell = cells[0]
+
+    def one(network):
+        shares = path_shares(cell, network.cell, xs, lambda s: loss_of(network, s.h, labels), through="c")
+        return shares.share[::-1].mean(axis=-1)
+
+    networks = _concatenate([_draw_all(cell, keys, classes, config.hidden_size) for cell in cells])
+    shares = np.asarray(jax.jit(functools.partial(sweep, one))(networks)).reshape(len(cells), len(keys), -1)
+    return {f"{bias:g}": shares[i] for i, bias in enumerate(config.forget_biases)}
+
+
+def _vanilla_networks(config: Config, features: int, classes: int, keys: jax.Array) -> Network:
+    """Every initialisation at every spectral radius, `len(keys)` of each; the radii share their random matrices."""
+    drawn = []
+    for init in INITIALISERS.values():
+        cell = elman(features, config.hidden_size, recurrent_init=with_spectral_radius(1.0, init))
+        network = _draw_all(cell, keys, classes, config.hidden_size)
+        for radius in config.radii:
+            kernel = radius * network.cell.recurrent_kernel
+            drawn.append(network._replace(cell=network.cell._replace(recurrent_kernel=kernel)))
+    return _concatenate(drawn)
+
+
+def _draw_all(cell: Cell, keys: jax.Array, classes: int, hidden_size: int) -> Network:
+    return jax.jit(jax.vmap(lambda key: draw(cell, key, classes, hidden_size)))(keys)
+
+
+def _concatenate(networks: list[Network]) -> Network:
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *networks)
+
+
+def _seeds(found: dict[str, np.ndarray], index: int, seeds: int) -> dict[str, np.ndarray]:
+    return {name: value[index * seeds : (index + 1) * seeds] for name, value in found.items()}
+
+
+def _row(setting: str, rho: float, found: dict[str, np.ndarray], curves: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Summarises one setting: the median over seeds and sequences of the rate over the later half of the lags."""
+    samples = found["curve"].transpose(1, 0, 2).reshape(found["curve"].shape[1], -1)  # [lag, seeds * sequences]
+    curves[f"{setting}/{rho:g}"] = samples
+    curves[f"theory/{setting}/{rho:g}"] = np.stack([found["predicted"], found["log_eta"]])
+    rates = _rates(samples)
+    rate = float(np.median(rates))
+    return {
+        "setting": setting,
+        "rho": rho,
+        "predicted": float(np.median(found["predicted"])),
+        "measured": rate,
+        "lag": _lag_of_loss(np.nanmedian(samples, axis=1), rate),
+        "verdict": verdict(rate),
+    }
+
+
+def _rates(samples: np.ndarray) -> np.ndarray:
+    """Slopes of ln norm over the later three quarters of the lags, as far as the median sample is alive.
+
+    A sample is dead where its gradient is exactly 0: beyond a step at which no ReLU is active, or from the start where the
+    softmax is saturated.
+    """
+    alive = np.flatnonzero(np.isfinite(samples).mean(axis=1) >= 0.5)
+    last = int(alive[-1]) if alive.size else 0
+    if last < 4:
+        return np.full(1, -np.inf)
+    kept = samples[: last + 1, np.isfinite(samples[: last + 1]).all(axis=0)]
+    return np.asarray(decay_rate(jnp.asarray(kept[::-1]), last // 4, last))
+
+
+def verdict(rate: float) -> str:
+    """Names what a rate per step, in nats, does within 1,000 steps: 6 decades down, 6 up, or neither."""
+    decades = 1000 * rate / np.log(10)
+    return "vanishes" if decades < -6 else "explodes" if decades > 6 else "keeps"
+
+
+def _lag_of_loss(curve: np.ndarray, rate: float) -> str:
+    """The first lag whose norm is below 1e-6 or above 1e6 of lag 0; extrapolated with a tilde where the run is too short."""
+    beyond = np.flatnonzero(~(np.abs(curve) < 6))
+    if beyond.size:
+        return f"{'<1e-6' if curve[beyond[0]] < 0 else '>1e6'} at {beyond[0]}"
+    if abs(rate) < 1e-4:
+        return "never"
+    return f"{'<1e-6' if rate < 0 else '>1e6'} at ~{len(curve) - 1 + (6 - abs(curve[-1])) * np.log(10) / abs(rate):.0f}"
+
+
+def check(config: Config, results: Results) -> list[Check]:
+    """Tests the laws that the figure shows; they do not depend on the options."""
+    del config, results
+    return _gradient_laws.all_checks()
+
+
+EXPERIMENT = Experiment(
+    name="gradient_decay",
+    claim="Gradients through time decay or grow at the rate of the spectral radius times the slope; gates set their own rate.",
+    source="Pascanu, Mikolov & Bengio (2013), section 2; Hochreiter & Schmidhuber (1997)",
+    duration="about a minute",
+    config=Config,
+    run=run,
+    plot=plot,
+    check=check,
+)
+
+if __name__ == "__main__":
+    main(EXPERIMENT)

@@ -1,0 +1,265 @@
+"""The contract of `Cell`, for every public cell: values, masks, resets, direction, chunks, gradients, dtypes, lowering."""
+
+import functools
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import perturbed, random_array, relative_error
+from jax import export
+from registry import CELLS, FACTORIES, INPUT, NOT_A_PLAIN_CELL
+
+import recurrent
+from recurrent import bptt, check_gradients, unroll
+from recurrent.bptt import autodiff_adjoint
+
+T, B = 7, 3
+
+
+@functools.cache
+def setting(name):
+    """A float64 cell with non-zero biases, a non-zero initial state, and inputs that are asymmetric in time."""
+    cell = CELLS[name](param_dtype=jnp.float64)
+    params = perturbed(cell.init(jax.random.key(0)), seed=1)
+    state = perturbed(cell.initial_state(params, (B,)), seed=2)
+    return cell, params, random_array((T, B, INPUT), seed=3), state
+
+
+@functools.cache
+def runner(name, **options):
+    cell = setting(name)[0]
+    return jax.jit(functools.partial(unroll, cell, **dict(options)))
+
+
+@functools.cache
+def flags():
+    rng = np.random.default_rng(4)
+    return jnp.asarray(rng.random((T, B)) < 0.7), jnp.asarray(rng.random((T, B)) < 0.25)
+
+
+@pytest.fixture(params=list(CELLS))
+def name(request):
+    return request.param
+
+
+def close(found, expected, tolerance=1e-10):
+    assert relative_error(found, expected) <= tolerance
+
+
+def test_every_public_cell_is_registered():
+    found = set()
+    for public in recurrent.__all__:
+        thing = getattr(recurrent, public)
+        if inspect.isfunction(thing) and inspect.signature(thing).return_annotation is recurrent.Cell:
+            found.add(public)
+    assert found == FACTORIES | NOT_A_PLAIN_CELL
+
+
+def test_step_keeps_the_state_tree_and_leads_with_the_batch_axes(name):
+    cell, params, xs, _ = setting(name)
+    for batch_shape in ((), (2,), (2, 5)):
+        state = cell.initial_state(params, batch_shape)
+        x_t = jnp.broadcast_to(xs[0, 0], (*batch_shape, INPUT))
+        after, y_t = jax.eval_shape(cell.step, params, state, x_t)
+        shapes = lambda tree: jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)  # noqa: E731
+        assert shapes(after) == shapes(state)
+        assert all(leaf.shape[: len(batch_shape)] == batch_shape for leaf in jax.tree.leaves((state, y_t)))
+
+
+def test_unroll_equals_a_python_loop_of_steps(name):
+    cell, params, xs, state = setting(name)
+    final, ys = runner(name)(params, xs, state)
+    outputs = []
+    for t in range(T):
+        state, y_t = cell.step(params, state, xs[t])
+        outputs.append(y_t)
+    close((final, ys), (state, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)))
+
+
+def test_step_is_advance_after_project(name):
+    cell, params, xs, state = setting(name)
+    if cell.adjoint is None:
+        pytest.skip("no adjoint")
+    after, y_t, _ = cell.adjoint.advance(params, state, cell.adjoint.project(params, xs)[0])
+    close((after, y_t), cell.step(params, state, xs[0]))
+
+
+def test_batch_equals_vmap(name):
+    cell, params, xs, state = setting(name)
+    rows = jax.vmap(lambda x, s: unroll(cell, params, x, s), in_axes=(1, 0), out_axes=(0, 1))
+    close(rows(xs, state), runner(name)(params, xs, state))
+
+
+def test_a_masked_row_is_the_unpadded_row(name):
+    cell, params, xs, state = setting(name)
+    lengths = jnp.array([T, 1, 0])
+    final, ys = runner(name)(params, xs, state, lengths=lengths)
+    for row, length in enumerate(lengths.tolist()):
+        row_state = jax.tree.map(lambda s, row=row: s[row], state)
+        alone_final, alone_ys = unroll(cell, params, xs[:length, row], row_state)
+        close(jax.tree.map(lambda leaf, row=row: leaf[row], final), alone_final)
+        close(jax.tree.map(lambda y, row=row, n=length: y[:n, row], ys), alone_ys)
+        assert all(not leaf[length:, row].any() for leaf in jax.tree.leaves(ys))
+
+
+def test_holes_and_front_padding_skip_steps(name):
+    cell, params, xs, state = setting(name)
+    keep = np.array([False, False, True, False, True, True, False])
+    final, ys = runner(name)(params, xs, state, mask=jnp.broadcast_to(keep[:, None], (T, B)))
+    short_final, short_ys = unroll(cell, params, xs[keep], state)
+    close(final, short_final)
+    close(jax.tree.map(lambda y: y[keep], ys), short_ys)
+
+
+@pytest.mark.parametrize("backprop", ["autodiff", "explicit"])
+def test_nan_in_the_padding_reaches_neither_values_nor_gradients(name, backprop):
+    cell, params, xs, state = setting(name)
+    if backprop == "explicit" and cell.adjoint is None:
+        pytest.skip("no adjoint")
+    mask, _ = flags()
+    poisoned = jnp.where(mask[..., None], xs, jnp.nan)
+
+    @jax.jit
+    def value_and_grad(params, xs):
+        return jax.value_and_grad(lambda *a: _loss(unroll(cell, *a, state, mask=mask, backprop=backprop)), (0, 1))(params, xs)
+
+    close(value_and_grad(params, poisoned), value_and_grad(params, xs), 1e-14)
+
+
+def test_resets_separate_sequences_and_stop_gradients(name):
+    cell, params, xs, state = setting(name)
+    at = 4
+    resets = jnp.zeros((T, B), bool).at[at].set(True)
+    final, ys = runner(name)(params, xs, state, resets=resets)
+    _, first = unroll(cell, params, xs[:at], state)
+    second_final, second = unroll(cell, params, xs[at:])
+    close((final, ys), (second_final, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)))
+    past = jax.grad(lambda xs: _loss(unroll(cell, params, xs, state, resets=resets)[0]))(xs)
+    assert not np.any(past[:at])
+    assert np.any(past[at:])
+
+
+def test_chunked_equals_whole(name):
+    _, params, xs, state = setting(name)
+    mask, resets = flags()
+    final, ys = runner(name)(params, xs, state, mask=mask, resets=resets)
+    middle, first = runner(name)(params, xs[:3], state, mask=mask[:3], resets=resets[:3])
+    last, second = runner(name)(params, xs[3:], middle, mask=mask[3:], resets=resets[3:])
+    close((last, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)), (final, ys))
+
+
+def test_reverse_is_flip_forward_flip(name):
+    _, params, xs, state = setting(name)
+    mask, resets = flags()
+    final, ys = runner(name, reverse=True)(params, xs, state, mask=mask, resets=resets)
+    flipped_final, flipped = runner(name)(params, xs[::-1], state, mask=mask[::-1], resets=resets[::-1])
+    close((final, ys), (flipped_final, jax.tree.map(lambda y: y[::-1], flipped)))
+    forward_final, _ = runner(name)(params, xs, state, mask=mask, resets=resets)
+    assert relative_error(final, forward_final) > 1e-3  # the inputs can tell the directions apart
+
+
+@pytest.mark.parametrize(("batch", "num_steps"), [(1, 1), (3, 2), (3, 7), (1, 50)])
+def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_steps):
+    cell, params, _, state = setting(name)
+    xs = random_array((num_steps, batch, INPUT), seed=5)
+    state = jax.tree.map(lambda s: s[:batch], state)
+    rng = np.random.default_rng(6)
+    mask, resets = (jnp.asarray(rng.random((num_steps, batch)) < p) for p in (0.8, 0.2))
+
+    reverse = num_steps in (1, 7)
+
+    def gradients(backprop, checkpoint_every):
+        options = {"reverse": reverse, "backprop": backprop, "checkpoint_every": checkpoint_every}
+        run = lambda *a: _loss(unroll(cell, *a, mask=mask, resets=resets, **options))  # noqa: E731
+        return jax.jit(jax.value_and_grad(run, (0, 1, 2)))(params, xs, state)
+
+    expected = gradients("autodiff", None)
+    close(gradients("autodiff", 3), expected)
+    if cell.adjoint is not None:
+        close(gradients("explicit", None), expected)
+        close(gradients("explicit", 3), expected)
+
+
+def test_gradients_equal_central_differences(name):
+    cell, params, xs, state = setting(name)
+    mask, resets = flags()
+    report = check_gradients(cell, params, xs, state, mask=mask, resets=resets, max_entries=6)
+    assert report.passed, str(report)
+    assert (report.worst.adjoint is None) == (cell.adjoint is None)
+
+
+def test_the_adjoint_made_by_autodiff_agrees(name):
+    cell, params, xs, state = setting(name)
+    mask, resets = flags()
+    final, ys = runner(name)(params, xs, state)
+    dys = jax.tree.map(lambda y: random_array(y.shape, 7), ys)
+    dfinal = jax.tree.map(lambda s: random_array(s.shape, 8), final)
+    run = lambda c: jax.jit(  # noqa: E731
+        functools.partial(bptt, c, dfinal_state=dfinal, mask=mask, resets=resets)
+    )(params, xs, dys, state)
+    close(run(cell), run(cell._replace(adjoint=autodiff_adjoint(cell))))
+
+
+def test_one_trace_for_repeated_calls(name):
+    cell, params, xs, state = setting(name)
+    traces = []
+
+    def counted(params, xs, state):
+        traces.append(None)
+        return unroll(cell, params, xs, state)
+
+    run = jax.jit(counted)
+    run(params, xs, state)
+    run(params, 2 * xs, state)
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(None, 1e-4), (jnp.bfloat16, 0.1)])
+def test_float32_and_bfloat16_run_with_a_float32_state(name, dtype, tolerance):
+    cell64, params64, xs, _ = setting(name)
+    cell = CELLS[name](dtype=dtype)
+    params = jax.tree.map(lambda p: p.astype(jnp.float32), params64)
+    final, ys = jax.jit(functools.partial(unroll, cell))(params, xs.astype(jnp.float32))
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((final, ys)))
+    close(ys, unroll(cell64, params64, xs)[1], tolerance)
+    if cell.adjoint is not None and (name, dtype) != ("elman-relu", jnp.bfloat16):  # rounding flips units across the kink
+        gradient = jax.grad(lambda p: _loss(unroll(cell, p, xs.astype(jnp.float32), backprop="explicit")))(params)
+        expected = jax.grad(lambda p: _loss(unroll(cell64, p, xs)))(params64)
+        assert all(g.dtype == jnp.float32 for g in jax.tree.leaves(gradient))
+        close(gradient, expected, tolerance)
+
+
+def test_bfloat16_parameters_keep_a_float32_state(name):
+    if name == "learned_state":
+        pytest.skip("its state is a parameter")
+    cell = CELLS[name](param_dtype=jnp.bfloat16)
+    params = cell.init(jax.random.key(0))
+    final, _ = unroll(cell, params, random_array((T, B, INPUT), 3, jnp.float32))
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(final))
+
+
+@pytest.mark.parametrize("backprop", ["autodiff", "explicit"])
+def test_lowers_for_cpu_cuda_and_tpu(name, backprop):
+    cell = CELLS[name]()
+    if backprop == "explicit" and cell.adjoint is None:
+        pytest.skip("no adjoint")
+    params = jax.eval_shape(cell.init, jax.random.key(0))
+    xs = jax.ShapeDtypeStruct((T, B, INPUT), jnp.float32)
+    lengths = jax.ShapeDtypeStruct((B,), jnp.int32)
+
+    def gradient(params, xs, lengths):
+        return jax.grad(lambda p: _loss(unroll(cell, p, xs, lengths=lengths, backprop=backprop)))(params)
+
+    exported = export.export(jax.jit(gradient), platforms=["cpu", "cuda", "tpu"])(params, xs, lengths)
+    assert exported.platforms == ("cpu", "cuda", "tpu")
+
+
+def _loss(outputs):
+    """Different weights for every entry, so that no two steps or units can be exchanged unnoticed."""
+    total = 0.0
+    for leaf in jax.tree.leaves(outputs):
+        weights = jnp.cos(jnp.arange(leaf.size, dtype=leaf.dtype)).reshape(leaf.shape)
+        total += jnp.sum(weights * leaf + 0.5 * leaf**2)
+    return total
