@@ -28,15 +28,15 @@ def plot(results: Results):
 def _finding(results: Results) -> str:
     rows = {(r["setting"], r["rho"]): r for r in results.rows}
     rates = {r["setting"]: np.exp(r["measured"]) for r in results.rows if r["setting"].startswith(("lstm", "gru"))}
-    best, factor = max(rates.items(), key=lambda item: item[1])
+    best, factor = min(rates.items(), key=lambda item: abs(np.log(item[1])))
     vanilla = [r for (setting, _), r in rows.items() if setting == "tanh gaussian"]
     middle = min(vanilla, key=lambda r: abs(r["rho"] - 1))
     state = "after training" if results.summary["trained"] else "at initialisation"
     return (
         f"Gradients through {results.summary['input']} {state}: linear networks follow the spectral radius to "
         f"{results.summary['largest error of ln(rho), linear orthogonal']:.0e} nats per step;\n"
-        f"tanh (Gaussian, ρ = {middle['rho']:g}) keeps {np.exp(middle['measured']):.3f} per step, "
-        f"the best gated network ({best}) {factor:.3f}"
+        f"tanh (Gaussian, ρ = {middle['rho']:g}) multiplies them by {np.exp(middle['measured']):.3f} per step, "
+        f"the gated network nearest to 1 ({best}) by {factor:.3f}"
     )
 
 
@@ -80,7 +80,7 @@ def _gated_curves(axis, results: Results) -> None:
         _band(axis, samples, colour, name)
         gate = "1 - z" if name == "gru" else "f"
         axis.plot(lags, np.exp(predicted * lags), "--", color=colour, label=f"    mean gate {gate} = {np.exp(predicted):.2f}")
-    _lag_axis(axis, "(a') gated networks: the gates set the rate")
+    _lag_axis(axis, "(a') gated networks: slower than their gates alone (dashed)")
 
 
 def _rates(axis, results: Results) -> None:
@@ -100,9 +100,10 @@ def _rates(axis, results: Results) -> None:
     axis.set(
         xlabel="spectral radius ρ(W)",
         ylabel="measured rate (nats per step)",
-        title="(b) linear networks lie on ln ρ, others below",
+        title="(b) linear networks lie on ln ρ, others on or below",
     )
-    axis.legend(fontsize=8, loc="lower right")
+    axis.legend(fontsize=8, loc="upper left", ncols=2)
+    axis.set_ylim(top=axis.get_ylim()[1] + 0.9)
 
 
 def _spectra(axis, results: Results, init: str) -> None:

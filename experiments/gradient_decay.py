@@ -290,6 +290,8 @@ def verdict(rate: float) -> str:
 def _lag_of_loss(curve: np.ndarray, rate: float) -> str:
     """The first lag whose norm is below 1e-6 or above 1e6 of lag 0; extrapolated with a tilde where the run is too short."""
     beyond = np.flatnonzero(~(np.abs(curve) < 6))
+    if beyond.size and np.isneginf(curve[beyond[0]]):
+        return f"exactly 0 at {beyond[0]}"
     if beyond.size:
         return f"{'<1e-6' if curve[beyond[0]] < 0 else '>1e6'} at {beyond[0]}"
     if abs(rate) < 1e-4:
@@ -305,7 +307,7 @@ def check(config: Config, results: Results) -> list[Check]:
 
 EXPERIMENT = Experiment(
     name="gradient_decay",
-    claim="Gradients through time decay or grow at the rate of the spectral radius times the slope; gates set their own rate.",
+    claim="Gradients decay or grow by the spectral radius times the slope per step; an LSTM adds a path that follows its gates.",
     source="Pascanu, Mikolov & Bengio (2013), section 2; Hochreiter & Schmidhuber (1997)",
     duration="about a minute",
     config=Config,

@@ -33,5 +33,7 @@ def relative_error(found, expected) -> float:
         assert a.shape == b.shape
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
         if b.size:
-            worst = max(worst, float(np.max(np.abs(a - b)) / (np.max(np.abs(b)) or 1.0)))
+            error = float(np.max(np.abs(a - b)) / (np.max(np.abs(b)) or 1.0))
+            assert np.isfinite(error), "a NaN or inf is not a small error"
+            worst = max(worst, error)
     return worst

@@ -12,7 +12,7 @@ from jax import export
 from registry import CELLS, FACTORIES, INPUT, NOT_A_PLAIN_CELL
 
 import recurrent
-from recurrent import bptt, check_gradients, unroll
+from recurrent import backpropagate, check_gradients, unroll
 from recurrent.bptt import autodiff_adjoint
 
 T, B = 7, 3
@@ -63,8 +63,9 @@ def test_step_keeps_the_state_tree_and_leads_with_the_batch_axes(name):
         state = cell.initial_state(params, batch_shape)
         x_t = jnp.broadcast_to(xs[0, 0], (*batch_shape, INPUT))
         after, y_t = jax.eval_shape(cell.step, params, state, x_t)
-        shapes = lambda tree: jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)  # noqa: E731
-        assert shapes(after) == shapes(state)
+        assert jax.tree.structure(after) == jax.tree.structure(state)
+        pairs = zip(jax.tree.leaves(after), jax.tree.leaves(state), strict=True)
+        assert all((a.shape, a.dtype) == (b.shape, b.dtype) for a, b in pairs)
         assert all(leaf.shape[: len(batch_shape)] == batch_shape for leaf in jax.tree.leaves((state, y_t)))
 
 
@@ -197,7 +198,7 @@ def test_the_adjoint_made_by_autodiff_agrees(name):
     dys = jax.tree.map(lambda y: random_array(y.shape, 7), ys)
     dfinal = jax.tree.map(lambda s: random_array(s.shape, 8), final)
     run = lambda c: jax.jit(  # noqa: E731
-        functools.partial(bptt, c, dfinal_state=dfinal, mask=mask, resets=resets)
+        functools.partial(backpropagate, c, dfinal_state=dfinal, mask=mask, resets=resets)
     )(params, xs, dys, state)
     close(run(cell), run(cell._replace(adjoint=autodiff_adjoint(cell))))
 

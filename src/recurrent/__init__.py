@@ -1,6 +1,6 @@
 """A functional JAX laboratory for recurrent networks: cells, explicit backpropagation through time, gradient flow."""
 
-from recurrent.bptt import Gradients, Trace, autodiff_adjoint, bptt
+from recurrent.bptt import Gradients, Trace, autodiff_adjoint, backpropagate
 from recurrent.cells.elman import ElmanParams, elman
 from recurrent.cells.gru import GRUParams, ResetAfterGRUParams, gru
 from recurrent.cells.lstm import LSTMParams, LSTMState, lstm
@@ -40,7 +40,7 @@ __all__ = [
     "Run",
     "Trace",
     "autodiff_adjoint",
-    "bptt",
+    "backpropagate",
     "check_gradients",
     "clip_by_global_norm",
     "clip_by_tensor_norm",

@@ -53,7 +53,7 @@ class Gradients(NamedTuple):
     trace: Trace | None
 
 
-def bptt(
+def backpropagate(
     cell: Cell,
     params: Params,
     xs: PyTree,

@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 
 from recurrent import pytrees
-from recurrent.bptt import bptt
+from recurrent.bptt import backpropagate
 from recurrent.types import Cell, Params, PyTree, State
 from recurrent.unrolling import unroll
 
@@ -119,7 +119,7 @@ def check_gradients(
         expected = _floats(jax.jit(jax.grad(loss, argnums=(0, 1, 2), allow_int=True))(*arguments))
         explicit = None
         if cell.adjoint is not None:
-            gradients = bptt(cell, params, xs, weights[1], state, dfinal_state=weights[0], **flags)
+            gradients = backpropagate(cell, params, xs, weights[1], state, dfinal_state=weights[0], **flags)
             explicit = _floats((_add_fresh(cell, gradients, params, batch_shape), gradients.xs, gradients.state))
         names = [n for n, leaf in zip(_names(arguments), jax.tree.leaves(arguments), strict=True) if pytrees.is_inexact(leaf)]
         scale = max(float(jnp.max(jnp.abs(g), initial=0)) for g in expected)

@@ -48,7 +48,9 @@ def softmax_readout_gradients(
     mask: Bool[Array, "T *batch"] | None = None,
 ) -> ReadoutGradients:
     """do_t = softmax(h_t V + c) - onehot(y_t): the explicit backward pass of a softmax output with cross-entropy."""
-    dlogits = jax.nn.softmax(hs @ kernel + bias) - jax.nn.one_hot(labels, bias.shape[-1], dtype=hs.dtype)
+    logits = hs @ kernel
+    logits = logits + jnp.broadcast_to(bias, logits.shape)
+    dlogits = jax.nn.softmax(logits) - jax.nn.one_hot(labels, bias.shape[-1], dtype=hs.dtype)
     if mask is not None:
         dlogits = jnp.where(mask[..., None], dlogits, 0)
     return ReadoutGradients(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from recurrent import pytrees
-from recurrent.bptt import Trace, adjoint_of, advance_step, autodiff_adjoint, bptt
+from recurrent.bptt import Trace, adjoint_of, advance_step, autodiff_adjoint, backpropagate
 from recurrent.combine import emit_both
 from recurrent.sequences import Sequence
 from recurrent.types import Cell, Params, PyTree, State
@@ -54,9 +54,9 @@ def state_gradients(cell: Cell, params: Params, xs: PyTree, loss: Loss, state: S
 
 
 def traced_gradients(cell: Cell, params: Params, xs: PyTree, loss: Loss, state: State | None = None, **flags):
-    """Runs `bptt` with a trace from a loss of the whole run: the gradients of `emit_both(cell)`, and dL/ds_1 ... dL/ds_T."""
+    """Runs `backpropagate` with a trace from a loss of the run: the gradients of `emit_both(cell)`, and dL/ds_1 ... dL/ds_T."""
     both, dfinal_state, dys = _cotangents(cell, params, xs, loss, state, **flags)
-    gradients = bptt(both, params, xs, dys, state, dfinal_state=dfinal_state, trace=True, **flags)
+    gradients = backpropagate(both, params, xs, dys, state, dfinal_state=dfinal_state, trace=True, **flags)
     assert gradients.trace is not None
     return gradients, pytrees.add(gradients.trace.dstates, dys[1])
 
@@ -120,7 +120,7 @@ def temporal_contributions(
     both, dfinal_state, dys = _cotangents(cell, params, xs, loss, state, **flags)
 
     def contributions(dys, dfinal_state):
-        gradients = bptt(both, params, xs, dys, state, dfinal_state=dfinal_state, trace=True, **flags)
+        gradients = backpropagate(both, params, xs, dys, state, dfinal_state=dfinal_state, trace=True, **flags)
         return step_contributions(both, params, xs, gradients.trace)
 
     if by == "step":
@@ -143,7 +143,7 @@ def temporal_contributions(
 def step_contributions(cell: Cell, params: Params, xs: PyTree, trace: Trace | None) -> Params:
     """Collects the deltas of a trace one step at a time: a tree like the parameters with leaves `[T, ...]`."""
     if trace is None:
-        raise ValueError("step_contributions needs a trace: run bptt(..., trace=True)")
+        raise ValueError("step_contributions needs a trace: run backpropagate(..., trace=True)")
     adjoint = adjoint_of(cell)
 
     def one_step(x_t, tape_t, deltas_t):

@@ -1,0 +1,185 @@
+"""The engine of backpropagation through time against the published formulas, written out step by step in numpy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import perturbed, random_array, relative_error
+
+from recurrent import backpropagate, count_parameters, elman, gru, lstm, step_contributions, unroll
+from recurrent.cells.gru import split_gates as split_gru_gates
+from recurrent.cells.lstm import split_gates as split_lstm_gates
+from recurrent.losses import cross_entropy, masked_mean, masked_sum, softmax_readout_gradients
+
+T, D, H, K = 5, 3, 4, 6
+F64 = {"param_dtype": jnp.float64}
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def drawn(cell):
+    params = perturbed(cell.init(jax.random.key(0)), 1)
+    return params, random_array((T, D), 2), perturbed(cell.initial_state(params), 3), random_array((T, H), 4)
+
+
+def test_vanilla_network_with_softmax_output():
+    """V, c, W, U, b in the column-vector form of textbooks: o_t = c + V h_t, a_t = b + W h_{t-1} + U x_t."""
+    cell = elman(D, H, **F64)
+    params, xs, h0, _ = drawn(cell)
+    readout, offset = random_array((H, K), 5), random_array((K,), 6)
+    labels = jnp.asarray([0, 5, 2, 2, 1])
+    U, W, b, V, c = (np.asarray(a).T for a in (*params, readout, offset))
+    h = [np.asarray(h0)]
+    for t in range(T):
+        h.append(np.tanh(b + W @ h[-1] + U @ xs[t]))
+    dV, dc, dW, dU, db = (np.zeros_like(a) for a in (V, c, W, U, b))
+    dh_next = np.zeros(H)
+    for t in range(T, 0, -1):
+        o = np.exp(c + V @ h[t])
+        do = o / o.sum() - np.eye(K)[labels[t - 1]]
+        dV, dc = dV + np.outer(do, h[t]), dc + do
+        dh = V.T @ do + dh_next
+        da = np.diag(1 - h[t] ** 2) @ dh
+        dW, dU, db = dW + np.outer(da, h[t - 1]), dU + np.outer(da, xs[t - 1]), db + da
+        dh_next = W.T @ da
+
+    _, hs = unroll(cell, params, xs, h0)
+    output = softmax_readout_gradients(readout, offset, hs, labels)
+    gradients = backpropagate(cell, params, xs, output.hs, h0)
+    found = (output.kernel, output.bias, *gradients.params, gradients.state)
+    assert relative_error(found, (dV.T, dc, dU.T, dW.T, db, dh_next)) < 1e-12
+
+    def loss(params, readout, offset, h0):
+        return cross_entropy(unroll(cell, params, xs, h0)[1] @ readout + offset[None], labels).sum()
+
+    by_autodiff = jax.grad(loss, (0, 1, 2, 3))(params, readout, offset, h0)
+    assert relative_error((gradients.params, output.kernel, output.bias, gradients.state), by_autodiff) < 1e-12
+
+
+def test_lstm_through_the_stacked_matrix():
+    """z_t = M s_t + b with M = [W U] and s_t = [h_{t-1}; x_t]: dM = Σ dz_t s_t', and dh_{t-1} = the first h rows of M' dz_t."""
+    cell = lstm(D, H, **F64)
+    params, xs, state, dys = drawn(cell)
+    U, W, b = (np.asarray(a).T for a in params)
+    M = np.hstack([W, U])
+    c, h, memory = np.asarray(state.c), np.asarray(state.h), []
+    for t in range(T):
+        s = np.concatenate([h, xs[t]])
+        zi, zf, zg, zo = np.split(M @ s + b, 4)
+        i, f, g, o = sigmoid(zi), sigmoid(zf), np.tanh(zg), sigmoid(zo)
+        c_tm1, c = c, f * c + i * g
+        h = o * np.tanh(c)
+        memory.append((s, i, f, g, o, c_tm1, c))
+    dM, db, dh_next, dc_next, f_next = np.zeros_like(M), np.zeros_like(b), np.zeros(H), np.zeros(H), np.zeros(H)
+    deltas = np.zeros((T, 4 * H))
+    for t in range(T - 1, -1, -1):
+        s, i, f, g, o, c_tm1, c_t = memory[t]
+        dh = dys[t] + dh_next
+        dc = dh * o * (1 - np.tanh(c_t) ** 2) + dc_next * f_next
+        dz = np.concatenate(
+            [dc * g * i * (1 - i), dc * c_tm1 * f * (1 - f), dc * i * (1 - g**2), dh * np.tanh(c_t) * o * (1 - o)]
+        )
+        dM, db, deltas[t] = dM + np.outer(dz, s), db + dz, dz
+        dh_next, dc_next, f_next = (M.T @ dz)[:H], dc, f
+
+    found = backpropagate(cell, params, xs, dys, state, trace=True)
+    assert relative_error(tuple(found.params), (dM[:, H:].T, dM[:, :H].T, db)) < 1e-12
+    assert relative_error(tuple(found.state), (dc_next * f_next, dh_next)) < 1e-12
+    assert relative_error(found.trace.deltas.z, deltas) < 1e-12
+    np.testing.assert_allclose(split_lstm_gates(found.trace.deltas.z).f, deltas[:, H : 2 * H], rtol=1e-12)
+
+
+@pytest.mark.parametrize("reset", ["before", "after"])
+def test_gru(reset):
+    cell = gru(D, H, reset=reset, **F64)
+    params, xs, h0, dys = drawn(cell)
+    U, W, b = (np.asarray(a) for a in params[:3])
+    b_hn = np.asarray(params.recurrent_bias) if reset == "after" else np.zeros(H)
+    R, Z, N = slice(0, H), slice(H, 2 * H), slice(2 * H, 3 * H)
+    h, memory = np.asarray(h0), []
+    for t in range(T):
+        r, z = (sigmoid(xs[t] @ U[:, G] + h @ W[:, G] + b[G]) for G in (R, Z))
+        inner = (r * h) @ W[:, N] if reset == "before" else r * (h @ W[:, N] + b_hn)
+        n = np.tanh(xs[t] @ U[:, N] + b[N] + inner)
+        memory.append((h, r, z, n))
+        h = (1 - z) * h + z * n
+    dU, dW, db, db_hn, dh_next = np.zeros_like(U), np.zeros_like(W), np.zeros_like(b), np.zeros(H), np.zeros(H)
+    for t in range(T - 1, -1, -1):
+        h_tm1, r, z, n = memory[t]
+        dh = dys[t] + dh_next
+        dn, dz = dh * z * (1 - n**2), dh * (n - h_tm1) * z * (1 - z)
+        if reset == "before":
+            q = dn @ W[:, N].T
+            dr, through = q * h_tm1 * r * (1 - r), q * r
+            dW[:, N] += np.outer(r * h_tm1, dn)
+        else:
+            ds = dn * r
+            dr, through = dn * (h_tm1 @ W[:, N] + b_hn) * r * (1 - r), ds @ W[:, N].T
+            dW[:, N] += np.outer(h_tm1, ds)
+            db_hn += ds
+        drz = np.concatenate([dr, dz])
+        dW[:, : 2 * H] += np.outer(h_tm1, drz)
+        dU += np.outer(xs[t], np.concatenate([drz, dn]))
+        db += np.concatenate([drz, dn])
+        dh_next = dh * (1 - z) + through + drz @ W[:, : 2 * H].T
+
+    found = backpropagate(cell, params, xs, dys, h0, trace=True)
+    expected = (dU, dW, db, db_hn) if reset == "after" else (dU, dW, db)
+    assert relative_error(tuple(found.params), expected) < 1e-12
+    assert relative_error(found.state, dh_next) < 1e-12
+    assert relative_error(sum(split_gru_gates(found.trace.deltas.z).n), db[N]) < 1e-12
+
+
+@pytest.mark.parametrize("make", [elman, lstm, gru])
+def test_the_trace_adds_up(make):
+    cell = make(D, H, **F64)
+    params, _, _, _ = drawn(cell)
+    xs, dys = random_array((T, 2, D), 2), random_array((T, 2, H), 4)
+    mask = jnp.ones((T, 2), bool).at[3, 1].set(False)
+    found = backpropagate(cell, params, xs, dys, mask=mask, trace=True)
+    parts = step_contributions(cell, params, jnp.where(mask[..., None], xs, 0), found.trace)
+    assert relative_error(jax.tree.map(lambda p: p.sum(0), parts), found.params) < 1e-12
+    assert all(leaf.shape[:2] == (T, 2) for leaf in jax.tree.leaves(found.trace))
+    assert not any(np.any(leaf[3, 1]) for leaf in jax.tree.leaves(found.trace.deltas))
+    with pytest.raises(ValueError, match="trace"):
+        step_contributions(cell, params, xs, backpropagate(cell, params, xs, dys).trace)
+
+
+@pytest.mark.parametrize(("d", "h"), [(1, 1), (3, 4), (28, 128)])
+def test_parameter_counts(d, h):
+    count = lambda cell: count_parameters(jax.eval_shape(cell.init, jax.random.key(0)))  # noqa: E731
+    assert count(elman(d, h)) == h * (h + d + 1)
+    assert count(lstm(d, h)) == 4 * h * (h + d + 1)
+    assert count(gru(d, h)) == 3 * h * (h + d + 1)
+    assert count(gru(d, h, reset="after")) == 3 * h * (h + d + 1) + h
+
+
+def test_lstm_with_pinned_gates_is_a_vanilla_network():
+    """i and o open, f shut: h_t = tanh(tanh(x_t U + h_{t-1} W + b))."""
+    cell, plain = lstm(D, H, **F64), elman(D, H, activation=lambda a: jnp.tanh(jnp.tanh(a)), **F64)
+    params = perturbed(plain.init(jax.random.key(0)), 1)
+    big = 40.0 * jnp.ones(H)
+
+    def widened(block):
+        return jnp.concatenate([jnp.zeros_like(block)] * 2 + [block, jnp.zeros_like(block)], axis=-1)
+
+    pinned = cell.init(jax.random.key(0))._replace(
+        input_kernel=widened(params.input_kernel),
+        recurrent_kernel=widened(params.recurrent_kernel),
+        bias=jnp.concatenate([big, -big, params.bias, big]),
+    )
+    xs = random_array((T, D), 2)
+    assert relative_error(unroll(cell, pinned, xs)[1], unroll(plain, params, xs)[1]) < 1e-12
+
+
+def test_losses_ignore_masked_steps():
+    values = jnp.array([1.0, jnp.nan, 3.0])
+    mask = jnp.array([True, False, True])
+    assert masked_sum(values, mask) == 4
+    assert masked_mean(values, mask) == 2
+    assert masked_mean(values, jnp.zeros(3, bool)) == 0
+    logits, labels = random_array((T, 2, K), 0), jnp.zeros((T, 2), jnp.int32)
+    expected = -np.log(np.exp(logits[..., 0]) / np.exp(logits).sum(-1))
+    np.testing.assert_allclose(cross_entropy(logits, labels), expected, rtol=1e-12)

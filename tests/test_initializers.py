@@ -1,0 +1,123 @@
+"""Initialisers: what they promise about spectra, per gate and fused, and padding helpers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from recurrent import describe, elman, flax_like, gru, irnn, keras_like, learned_state, lstm, torch_like
+from recurrent.batching import pad, truncate
+from recurrent.initializers import gaussian, identity, normal, orthogonal, with_spectral_radius
+
+H = 128
+
+
+def radii(cell, seed=0):
+    params = cell.init(jax.random.key(seed))
+    return np.array([r.spectral_radius for r in describe(params) if "recurrent" in r.name])
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected", "tolerance"),
+    [
+        (elman(3, H), 1.0, 1e-4),
+        (lstm(3, H), 1.0, 1e-4),
+        (gru(3, H), 1.0, 1e-4),
+        (elman(3, H, **torch_like("elman")), 0.6, 0.06),
+        (lstm(3, H, **torch_like("lstm")), 0.6, 0.06),
+        (lstm(3, H, **flax_like("lstm")), 1.0, 1e-4),
+        (elman(3, H, **keras_like("elman")), 1.0, 1e-4),
+        (lstm(3, H, **keras_like("lstm")), 0.5, 0.06),
+        (gru(3, H, **keras_like("gru")), 0.6, 0.06),
+        (elman(3, H, **irnn()), 1.0, 1e-6),
+        (elman(3, H, recurrent_init=gaussian(0.7)), 0.7, 0.1),
+        (elman(3, H, recurrent_init=orthogonal(1.3)), 1.3, 1e-3),
+        (lstm(3, H, recurrent_init=with_spectral_radius(0.9)), 0.9, 1e-4),
+        (elman(3, H, recurrent_init=with_spectral_radius(1.2, orthogonal())), 1.2, 1e-4),
+        (elman(3, H, recurrent_init=identity(0.5)), 0.5, 1e-6),
+        (elman(3, H, recurrent_init=normal(0.05)), 0.05 * H**0.5, 0.08),
+    ],
+)
+def test_spectral_radius_of_every_block(cell, expected, tolerance):
+    np.testing.assert_allclose(radii(cell), expected, atol=tolerance)
+
+
+def test_gates_are_drawn_independently():
+    params = lstm(3, 8).init(jax.random.key(0))
+    blocks = np.split(np.asarray(params.recurrent_kernel), 4, axis=1)
+    assert all(np.abs(a - b).max() > 0.1 for i, a in enumerate(blocks) for b in blocks[:i])
+
+
+def test_forget_bias_is_explicit():
+    bias = np.asarray(lstm(3, 4).init(jax.random.key(0)).bias)
+    np.testing.assert_array_equal(bias, [0] * 4 + [1] * 4 + [0] * 8)
+    bias = np.asarray(lstm(3, 4, forget_bias=-2.5).init(jax.random.key(0)).bias)
+    np.testing.assert_array_equal(bias[4:8], -2.5)
+    np.testing.assert_array_equal(lstm(3, 4, **keras_like("lstm")).init(jax.random.key(0)).bias[4:8], 1)
+
+
+def test_torch_bounds_and_two_biases():
+    params = lstm(3, H, **torch_like("lstm")).init(jax.random.key(0))
+    bound = H**-0.5
+    assert np.abs(params.recurrent_kernel).max() <= bound
+    assert bound < np.abs(params.bias).max() <= 2 * bound
+    np.testing.assert_allclose(np.std(params.bias), bound * (2 / 3) ** 0.5, rtol=0.1)
+
+
+def test_irnn_is_an_identity_at_first():
+    params = elman(1, 10, **irnn()).init(jax.random.key(0))
+    np.testing.assert_array_equal(params.recurrent_kernel, np.eye(10))
+    assert np.std(params.input_kernel) < 0.003
+
+
+def test_learned_state_starts_at_the_cells_own_plus_noise():
+    assert not np.any(learned_state(gru(3, 4)).init(jax.random.key(0)).state)
+    assert np.any(learned_state(gru(3, 4), scale=1.0).init(jax.random.key(0)).state)
+
+
+def test_bad_initialisers_are_refused():
+    with pytest.raises(ValueError, match="cannot be negative"):
+        with_spectral_radius(-1.0)
+    with pytest.raises(ValueError, match="square"):
+        with_spectral_radius(1.0)(jax.random.key(0), (3, 4))
+    with pytest.raises(ValueError, match="preset"):
+        torch_like("rnn")
+
+
+SEQUENCES = [np.arange(1, 4), np.arange(1, 2), np.zeros(0, int), np.arange(1, 7)]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [[1, 2, 3, 0, 0, 0], [1, 0, 0, 0, 0, 0], [0] * 6, [1, 2, 3, 4, 5, 6]]),
+        ({"side": "front"}, [[0, 0, 0, 1, 2, 3], [0, 0, 0, 0, 0, 1], [0] * 6, [1, 2, 3, 4, 5, 6]]),
+        ({"num_steps": 2}, [[1, 2], [1, 0], [0, 0], [1, 2]]),
+        ({"num_steps": 2, "keep": "back"}, [[2, 3], [1, 0], [0, 0], [5, 6]]),
+        ({"num_steps": 2, "keep": "back", "side": "front", "value": -1}, [[2, 3], [-1, 1], [-1, -1], [5, 6]]),
+    ],
+)
+def test_padding_and_truncation_at_either_end(options, expected):
+    xs, mask = pad(SEQUENCES, **options)
+    np.testing.assert_array_equal(xs.T, expected)
+    np.testing.assert_array_equal(mask.sum(axis=0), np.minimum([3, 1, 0, 6], len(xs)))
+    assert jnp.asarray(mask).dtype == jnp.bool_
+
+
+@pytest.mark.parametrize(
+    ("sequences", "options", "message"),
+    [
+        ([], {}, "at least one sequence"),
+        (SEQUENCES, {"side": "left"}, "side must be"),
+        (SEQUENCES, {"keep": "end"}, "keep must be"),
+        (SEQUENCES, {"num_steps": 0}, "at least 1"),
+        ([np.zeros((2, 3)), np.zeros((2, 4))], {}, "must agree"),
+    ],
+)
+def test_bad_padding_is_refused(sequences, options, message):
+    with pytest.raises(ValueError, match=message):
+        pad(sequences, **options)
+
+
+def test_truncate_leaves_short_sequences_alone():
+    np.testing.assert_array_equal(truncate(np.arange(3), 5), np.arange(3))
