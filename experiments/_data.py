@@ -11,8 +11,8 @@ from sklearn.datasets import load_digits
 @functools.cache
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """Returns scikit-learn's 1,797 handwritten digits, images `[n, 8, 8]` in [0, 1], and their labels `[n]`."""
-    data = load_digits()
-    return data.images.astype(np.float32) / 16.0, data.target.astype(np.int32)
+    pixels, labels = load_digits(return_X_y=True)
+    return pixels.reshape(-1, 8, 8).astype(np.float32) / 16.0, labels.astype(np.int32)
 
 
 def digit_sequences(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

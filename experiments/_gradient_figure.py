@@ -91,8 +91,8 @@ def _rates(axis, results: Results) -> None:
             rows = [r for r in results.rows if r["setting"] == f"{activation} {init}" and np.isfinite(r["measured"])]
             label = activation if init == "gaussian" else None
             axis.plot([r["rho"] for r in rows], [r["measured"] for r in rows], marker=marker, color=colour, label=label)
-    radii = np.linspace(*axis.get_xlim(), 200)
-    radii = radii[radii > 0]
+    low, high = axis.get_xlim()
+    radii = np.linspace(max(low, 0.01), high, 200)
     axis.plot(radii, np.log(radii), "k--", linewidth=1, label="ln ρ")
     for init, marker in markers.items():
         axis.plot([], [], "k", marker=marker, linestyle="", label=init)

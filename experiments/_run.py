@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import matplotlib.pyplot as plt
 import numpy as np
 import tyro
 
@@ -104,6 +105,7 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> None:
     figure = experiment.plot(results)
     for suffix in ("png", "svg"):
         _write(folder / f"figure.{suffix}", lambda path, kind=suffix: figure.savefig(path, format=kind, dpi=150))
+    plt.close(figure)
     _write(folder / "curves.npz", lambda path: _save_arrays(path, results.curves))
     _write(folder / "metrics.csv", lambda path: _save_csv(path, results.rows))
     summary = {**results.summary, "checks": [c._asdict() for c in checks], "environment": _environment()}
@@ -119,8 +121,8 @@ def table(rows: list[dict[str, Any]], limit: int = 80) -> str:
     """Lays rows out in columns; the first `limit` of them."""
     if not rows:
         return "(no rows)"
-    names = list(rows[0])
-    cells = [names, *([_short(row[name]) for name in names] for row in rows[:limit])]
+    names = _columns(rows)
+    cells = [names, *([_short(row.get(name, "")) for name in names] for row in rows[:limit])]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
     more = [f"... {len(rows) - limit} more rows in metrics.csv"] if len(rows) > limit else []
@@ -138,13 +140,13 @@ def _parse(experiment: Experiment, argv: Sequence[str] | None) -> tuple[Any, Opt
     arguments = dataclasses.make_dataclass(
         "Arguments",
         [
-            ("config", tyro.conf.OmitArgPrefixes[experiment.config], dataclasses.field(default_factory=experiment.config)),
-            ("options", tyro.conf.OmitArgPrefixes[Options], dataclasses.field(default_factory=Options)),
+            ("experiment", tyro.conf.OmitArgPrefixes[experiment.config], dataclasses.field(default_factory=experiment.config)),
+            ("run", tyro.conf.OmitArgPrefixes[Options], dataclasses.field(default_factory=Options)),
         ],
     )
     description = f"{experiment.claim}\n\nSource: {experiment.source}. Takes {experiment.duration} on two CPU cores."
     parsed = tyro.cli(arguments, prog=f"python -m experiments.{experiment.name}", description=description, args=argv)
-    return parsed.config, parsed.options
+    return parsed.experiment, parsed.run
 
 
 def _open_folder(experiment: Experiment, config: Any, options: Options) -> Path:
@@ -206,9 +208,14 @@ def _save_arrays(path: Path, arrays: dict[str, Any]) -> None:
 
 def _save_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
+        writer = csv.DictWriter(file, _columns(rows))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _columns(rows: list[dict[str, Any]]) -> list[str]:
+    """The names of all columns, in order of appearance; a row may lack some."""
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _environment() -> dict[str, str]:

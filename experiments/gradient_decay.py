@@ -14,7 +14,8 @@ from experiments import _data, _gradient_laws
 from experiments._gradient_figure import plot
 from experiments._run import Check, Experiment, Part, Results, compute_now, main, sweep
 from recurrent import activations, elman, gru, lstm, path_shares, spectral_radius, transport, unroll
-from recurrent.cells.common import dot
+from recurrent.bptt import adjoint_of
+from recurrent.cells.common import add_bias, dot
 from recurrent.flow.decay import decay_rate, gradient_decay, vanishing_bound
 from recurrent.initializers import gaussian, identity, orthogonal, with_spectral_radius
 from recurrent.losses import cross_entropy
@@ -86,7 +87,7 @@ def load_sequences(config: Config) -> tuple[jax.Array, jax.Array, int]:
 
 def loss_of(network: Network, h_t: jax.Array, labels: jax.Array) -> jax.Array:
     """L_T = -ln softmax(h_T V + c)[label], summed over the batch."""
-    logits = dot(h_t, network.kernel, None) + network.bias
+    logits = add_bias(dot(h_t, network.kernel, None), network.bias)
     return cross_entropy(logits, labels).sum()
 
 
@@ -102,7 +103,7 @@ def draw(cell: Cell, key: jax.Array, classes: int, hidden_size: int) -> Network:
     return Network(cell.init(k_cell), kernel, jnp.zeros(classes))
 
 
-def train(cell: Cell, network: Network, xs: jax.Array, labels: jax.Array, steps: int) -> Network:
+def train(cell: Cell, network: Network, xs: jax.Array, labels: jax.Array, steps: int) -> Any:
     """Trains one network on its sequences by an optax chain."""
     optimizer = optax.chain(clip_by_global_norm(1.0), optax.adam(1e-3))
 
@@ -145,11 +146,11 @@ def vanilla_rate(activation: str, cell: Cell, params: Any, xs: jax.Array) -> dic
 
 def additive_rate(cell: Cell, params: Any, xs: jax.Array) -> dict[str, jax.Array]:
     """Mean ln of the gate on the additive path: f for the LSTM, 1 - z for the GRU."""
-    gates = cell.adjoint.advance  # the gates lie on the tape
-    zs = cell.adjoint.project(params, xs)
+    adjoint = adjoint_of(cell)  # the gates lie on its tape
+    zs = adjoint.project(params, xs)
 
     def step(state, z_t):
-        state, _, tape_t = gates(params, state, z_t)
+        state, _, tape_t = adjoint.advance(params, state, z_t)
         return state, tape_t.gates
 
     _, gates = jax.lax.scan(step, cell.initial_state(params, xs.shape[1:-1]), zs)
@@ -307,7 +308,7 @@ def check(config: Config, results: Results) -> list[Check]:
 
 EXPERIMENT = Experiment(
     name="gradient_decay",
-    claim="Gradients decay or grow by the spectral radius times the slope per step; an LSTM adds a path that follows its gates.",
+    claim="Gradients decay or grow by the spectral radius times the slope per step; an LSTM adds a path ruled by its gates.",
     source="Pascanu, Mikolov & Bengio (2013), section 2; Hochreiter & Schmidhuber (1997)",
     duration="about a minute",
     config=Config,

@@ -17,7 +17,7 @@ class ClipState(NamedTuple):
 
     Attributes:
       norm: global norm of the gradient, over all leaves.
-      was_clipped: the norm exceeded the threshold.
+      was_clipped: the norm was finite and exceeded the threshold.
       finite: every entry was finite.
     """
 
@@ -49,7 +49,7 @@ def clip_by_global_norm(max_norm: float, *, nonfinite: NonFinitePolicy = "skip")
 
     def init(params):
         del params
-        return ClipState(jnp.zeros(()), jnp.zeros((), bool), jnp.ones((), bool))
+        return ClipState(jnp.zeros((), jnp.float32), jnp.zeros((), bool), jnp.ones((), bool))
 
     def update(updates, state, params=None):
         del state, params
@@ -61,7 +61,7 @@ def clip_by_global_norm(max_norm: float, *, nonfinite: NonFinitePolicy = "skip")
         elif nonfinite == "propagate":
             clipped = jax.tree.map(lambda c, g: jnp.where(finite, c, g), clipped, updates)
         reported = norm if nonfinite == "zero" else jnp.where(finite, norm, jnp.nan)
-        return clipped, ClipState(reported.astype(jnp.float32), norm > max_norm, finite)
+        return clipped, ClipState(reported.astype(jnp.float32), (norm > max_norm) & finite, finite)
 
     return optax.GradientTransformation(init, update)
 
@@ -69,7 +69,8 @@ def clip_by_global_norm(max_norm: float, *, nonfinite: NonFinitePolicy = "skip")
 def clip_by_tensor_norm(max_norm: float) -> optax.GradientTransformation:
     """g_i ← g_i · max_norm / ‖g_i‖ where ‖g_i‖ > max_norm, for each leaf by its own norm.
 
-    Not the clipping of Pascanu et al.: leaves are scaled by different factors, so the direction of the update changes.
+    Not the clipping of Pascanu et al.: leaves are scaled by different factors, so the direction of the update changes. A
+    leaf with NaN or inf passes unchanged, so that the failure shows.
 
     Raises:
       ValueError: a negative threshold.
@@ -78,7 +79,8 @@ def clip_by_tensor_norm(max_norm: float) -> optax.GradientTransformation:
 
     def update(updates, state, params=None):
         del params
-        return jax.tree.map(lambda g: _clip(g, max_norm)[0], updates), state
+        clip = lambda g: jnp.where(jnp.all(jnp.isfinite(g)), _clip(g, max_norm)[0], g)  # noqa: E731
+        return jax.tree.map(clip, updates), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
@@ -99,12 +101,16 @@ def raise_if_nonfinite(opt_state: Any) -> None:
 
 def _clip(updates: Any, max_norm: float) -> tuple[Any, Array]:
     """Scales a finite tree to at most `max_norm`, also where its norm is beyond the dtype's range."""
-    mantissa, exponent = pytrees.normalize_rows(updates)
-    size = pytrees.norm(mantissa)
-    norm = pytrees.scale_rows(size, jnp.where(exponent == pytrees.SILENT, 0, exponent))
-    scale = jnp.where(size > 0, max_norm / jnp.where(size > 0, size, 1), 0)
-    clipped = jax.tree.map(lambda m, g: jnp.where(norm > max_norm, m * scale.astype(m.dtype), g), mantissa, updates)
-    return clipped, norm
+    largest = pytrees.largest_entry(updates)
+    size = pytrees.norm_of_scaled(updates, largest)
+    norm = largest * size
+    scale = max_norm / jnp.where(size > 0, size, 1)
+
+    def clip(g):
+        unit = g.astype(largest.dtype) / jnp.where(largest > 0, largest, 1)
+        return jnp.where(norm > max_norm, (unit * scale).astype(g.dtype), g)
+
+    return jax.tree.map(clip, updates), norm
 
 
 def _check_threshold(max_norm: float) -> None:
