@@ -2,6 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+MPLBACKEND ?= Agg
+export MPLBACKEND
+
 .PHONY: gradient-decay test slow-test lint format benchmark clean
 
 ## Reproduce the gradient-decay plots (the main job).
@@ -10,11 +13,11 @@ gradient-decay: $(VENV)/.test
 
 ## Run the default test suite.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 ## Run the long tests as well.
 slow-test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto -m "slow or not slow"
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "slow or not slow"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

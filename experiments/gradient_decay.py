@@ -2,27 +2,32 @@
 
 import dataclasses
 import functools
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from tqdm import tqdm
 
 from experiments import _data, _gradient_laws
 from experiments._gradient_figure import plot
+from experiments._gradient_networks import (
+    INITIALISERS,
+    Network,
+    additive_rate,
+    concatenate,
+    draw_all,
+    hidden,
+    loss_of,
+    train,
+    vanilla_networks,
+    vanilla_rate,
+)
 from experiments._run import Check, Experiment, Part, Results, compute_now, main, sweep
-from recurrent import activations, elman, gru, lstm, path_shares, spectral_radius, transport, unroll
-from recurrent.bptt import adjoint_of
-from recurrent.cells.common import add_bias, dot
-from recurrent.flow.decay import decay_rate, gradient_decay, vanishing_bound
-from recurrent.initializers import gaussian, identity, orthogonal, with_spectral_radius
-from recurrent.losses import cross_entropy
-from recurrent.training import clip_by_global_norm
+from recurrent import activations, elman, gru, lstm, path_shares, transport
+from recurrent.flow.decay import decay_rate, gradient_decay
+from recurrent.initializers import with_spectral_radius
 from recurrent.types import Cell
-
-INITIALISERS = {"gaussian": gaussian(), "orthogonal": orthogonal(), "identity": identity()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,14 +68,6 @@ class Config:
             raise ValueError("forget_biases must be one or more numbers; got none")
 
 
-class Network(NamedTuple):
-    """A cell's parameters with a softmax readout of its hidden state."""
-
-    cell: Any
-    kernel: jax.Array
-    bias: jax.Array
-
-
 def load_sequences(config: Config) -> tuple[jax.Array, jax.Array, int]:
     """Returns inputs `[T, sequences, features]`, labels `[sequences]` and the number of classes."""
     if config.input == "digits":
@@ -83,41 +80,6 @@ def load_sequences(config: Config) -> tuple[jax.Array, jax.Array, int]:
     rng = np.random.default_rng(config.seed)
     xs = rng.normal(size=(config.num_steps, config.sequences, 1)).astype(np.float32)
     return jnp.asarray(xs), jnp.asarray(rng.integers(0, 10, config.sequences)), 10
-
-
-def loss_of(network: Network, h_t: jax.Array, labels: jax.Array) -> jax.Array:
-    """L_T = -ln softmax(h_T V + c)[label], summed over the batch."""
-    logits = add_bias(dot(h_t, network.kernel, None), network.bias)
-    return cross_entropy(logits, labels).sum()
-
-
-def hidden(state: Any) -> jax.Array:
-    """The leaf that the readout sees."""
-    return getattr(state, "h", state)
-
-
-def draw(cell: Cell, key: jax.Array, classes: int, hidden_size: int) -> Network:
-    """Draws a cell with a readout of weights N(0, 1 / hidden)."""
-    k_cell, k_readout = jax.random.split(key)
-    kernel = jax.random.normal(k_readout, (hidden_size, classes)) / hidden_size**0.5
-    return Network(cell.init(k_cell), kernel, jnp.zeros(classes))
-
-
-def train(cell: Cell, network: Network, xs: jax.Array, labels: jax.Array, steps: int) -> Any:
-    """Trains one network on its sequences by an optax chain."""
-    optimizer = optax.chain(clip_by_global_norm(1.0), optax.adam(1e-3))
-
-    def update(carry, _):
-        network, opt_state = carry
-
-        def loss(network):
-            final_state, _ = unroll(cell, network.cell, xs)
-            return loss_of(network, hidden(final_state), labels) / len(labels)
-
-        updates, opt_state = optimizer.update(jax.grad(loss)(network), opt_state)
-        return (optax.apply_updates(network, updates), opt_state), None
-
-    return jax.lax.scan(update, (network, optimizer.init(network)), length=steps)[0][0]
 
 
 def measure(cell: Cell, config: Config, xs, labels, networks: Network, rate_of) -> dict[str, np.ndarray]:
@@ -134,31 +96,6 @@ def measure(cell: Cell, config: Config, xs, labels, networks: Network, rate_of) 
     return {name: np.asarray(value) for name, value in jax.jit(functools.partial(sweep, one))(networks).items()}
 
 
-def vanilla_rate(activation: str, cell: Cell, params: Any, xs: jax.Array) -> dict[str, jax.Array]:
-    """ln ρ(W) + ½ ln mean φ'²: the spectral radius times the rms slope along the run; and the bound's ln η."""
-    _, hs = unroll(cell, params, xs)
-    slope = activations.get_activation(activation).slope(hs)
-    bound = vanishing_bound(params.recurrent_kernel, activation)
-    radius = spectral_radius(params.recurrent_kernel)
-    predicted = jnp.log(radius) + 0.5 * jnp.log(jnp.mean(slope**2) + 1e-30)
-    return {"predicted": predicted, "log_eta": jnp.log(bound.eta), "radius": radius}
-
-
-def additive_rate(cell: Cell, params: Any, xs: jax.Array) -> dict[str, jax.Array]:
-    """Mean ln of the gate on the additive path: f for the LSTM, 1 - z for the GRU."""
-    adjoint = adjoint_of(cell)  # the gates lie on its tape
-    zs = adjoint.project(params, xs)
-
-    def step(state, z_t):
-        state, _, tape_t = adjoint.advance(params, state, z_t)
-        return state, tape_t.gates
-
-    _, gates = jax.lax.scan(step, cell.initial_state(params, xs.shape[1:-1]), zs)
-    kept = gates.f if hasattr(gates, "f") else 1 - gates.z
-    radius = spectral_radius(params.recurrent_kernel[:, -params.recurrent_kernel.shape[0] :])
-    return {"predicted": jnp.mean(jnp.log(kept)), "log_eta": jnp.full((), jnp.nan), "radius": radius}
-
-
 def run(config: Config, part: Part = compute_now) -> Results:
     """Measures every setting of the grid."""
     xs, labels, classes = load_sequences(config)
@@ -166,14 +103,14 @@ def run(config: Config, part: Part = compute_now) -> Results:
     keys = jax.random.split(jax.random.key(config.seed), config.seeds)
     curves, rows = {}, []
     settings = [(init, radius) for init in INITIALISERS for radius in config.radii]
-    networks = _vanilla_networks(config, features, classes, keys)
+    networks = vanilla_networks(size, config.radii, features, classes, keys)
 
     def vanilla(activation):
         cell = elman(features, size, activation=activation)
         return measure(cell, config, xs, labels, networks, functools.partial(vanilla_rate, activation, cell))
 
     def gated(cells):
-        stacked = _concatenate([_draw_all(cell, keys, classes, size) for cell in cells])
+        stacked = concatenate([draw_all(cell, keys, classes, size) for cell in cells])
         return measure(cells[0], config, xs, labels, stacked, functools.partial(additive_rate, cells[0]))
 
     lstms = [lstm(features, size, forget_bias=bias) for bias in config.forget_biases]
@@ -222,29 +159,9 @@ def lstm_paths(config: Config, cells, xs, labels, classes: int, keys) -> dict[st
         shares = path_shares(cell, network.cell, xs, lambda s: loss_of(network, s.h, labels), through="c")
         return shares.share[::-1].mean(axis=-1)
 
-    networks = _concatenate([_draw_all(cell, keys, classes, config.hidden_size) for cell in cells])
+    networks = concatenate([draw_all(cell, keys, classes, config.hidden_size) for cell in cells])
     shares = np.asarray(jax.jit(functools.partial(sweep, one))(networks)).reshape(len(cells), len(keys), -1)
     return {f"{bias:g}": shares[i] for i, bias in enumerate(config.forget_biases)}
-
-
-def _vanilla_networks(config: Config, features: int, classes: int, keys: jax.Array) -> Network:
-    """Every initialisation at every spectral radius, `len(keys)` of each; the radii share their random matrices."""
-    drawn = []
-    for init in INITIALISERS.values():
-        cell = elman(features, config.hidden_size, recurrent_init=with_spectral_radius(1.0, init))
-        network = _draw_all(cell, keys, classes, config.hidden_size)
-        for radius in config.radii:
-            kernel = radius * network.cell.recurrent_kernel
-            drawn.append(network._replace(cell=network.cell._replace(recurrent_kernel=kernel)))
-    return _concatenate(drawn)
-
-
-def _draw_all(cell: Cell, keys: jax.Array, classes: int, hidden_size: int) -> Network:
-    return jax.jit(jax.vmap(lambda key: draw(cell, key, classes, hidden_size)))(keys)
-
-
-def _concatenate(networks: list[Network]) -> Network:
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *networks)
 
 
 def _seeds(found: dict[str, np.ndarray], index: int, seeds: int) -> dict[str, np.ndarray]:

@@ -50,17 +50,12 @@ def _inexact_leaves(tree: PyTree) -> list[Array]:
 
 
 def _over_rows(tree: PyTree, num_lead: int, row: Callable[[Array, tuple[int, ...]], Array], combine) -> Array:
-    """Reduces every float leaf over its axes after `num_lead`, in the widest dtype (at least float32); combines the leaves."""
+    """Reduces every float leaf over its axes after `num_lead` in the widest dtype, at least float32; combines the leaves."""
     leaves = _inexact_leaves(tree) or [jnp.zeros(())]
     wide = max((jnp.finfo(leaf.dtype).dtype for leaf in leaves), key=lambda dtype: jnp.finfo(dtype).bits)
     wide = wide if jnp.finfo(wide).bits > 32 else jnp.float32
     magnitudes = [(jnp.abs(leaf).astype(wide), _row_axes(leaf, num_lead)) for leaf in leaves]
     return reduce(combine, [row(*magnitude) for magnitude in magnitudes])
-
-
-def largest_entry(tree: PyTree, num_lead: int = 0) -> Array:
-    """Returns max|x| over all float leaves, per row, in at least float32."""
-    return _over_rows(tree, num_lead, lambda x, axes: jnp.max(x, axis=axes, initial=0), jnp.maximum)
 
 
 def max_exponent(tree: PyTree, num_lead: int = 0) -> Array:
@@ -70,7 +65,7 @@ def max_exponent(tree: PyTree, num_lead: int = 0) -> Array:
       tree: leaves `[*lead, ...]`; integer leaves are ignored.
       num_lead: how many leading axes index the rows.
     """
-    largest = largest_entry(tree, num_lead)
+    largest = _over_rows(tree, num_lead, lambda x, axes: jnp.max(x, axis=axes, initial=0), jnp.maximum)
     exponent = jnp.frexp(largest)[1].astype(jnp.int32)
     return jnp.where(largest > 0, exponent, SILENT)
 
@@ -108,21 +103,16 @@ def normalize_rows(tree: PyTree, num_lead: int = 0) -> tuple[PyTree, Array]:
 def norm(tree: PyTree, num_lead: int = 0) -> Array:
     """Returns the Euclidean norm over all float leaves, per row, without overflow or underflow on the way.
 
-    The sum of squares is taken after division by the largest entry of the row: float32 gradients of 1e20 have a
-    finite norm, gradients of 1e-25 a non-zero one. NaN and inf in the tree give NaN or inf.
+    The sum of squares is taken after division by a power of two near the largest entry of the row: float32 gradients of
+    1e20 have a finite norm, gradients of 1e-25 a non-zero one. NaN and inf in the tree give NaN or inf.
     """
-    largest = largest_entry(tree, num_lead)
-    return largest * norm_of_scaled(tree, largest)
+    mantissa, exponent = normalize_rows(tree, num_lead)
+    return scale_rows(norm_of_mantissa(mantissa, num_lead), jnp.where(exponent == SILENT, 0, exponent))
 
 
-def norm_of_scaled(tree: PyTree, largest: Array) -> Array:
-    """Returns the norm of `tree / largest` per row, a number between 1 and the square root of the size of a row (or 0)."""
-
-    def squares(x, axes):
-        rows = largest.reshape(largest.shape + (1,) * (x.ndim - largest.ndim))
-        return jnp.sum((x / jnp.where(rows > 0, rows, 1)) ** 2, axis=axes)
-
-    return jnp.sqrt(_over_rows(tree, largest.ndim, squares, jnp.add))
+def norm_of_mantissa(mantissa: PyTree, num_lead: int = 0) -> Array:
+    """Returns the Euclidean norm per row of what `normalize_rows` returned: between 1/2 and the root of its size, or 0."""
+    return jnp.sqrt(_over_rows(mantissa, num_lead, lambda x, axes: jnp.sum(x**2, axis=axes), jnp.add))
 
 
 def log10_norm(tree: PyTree, num_lead: int = 0, exponent: Array | int = 0) -> Array:
@@ -134,9 +124,9 @@ def log10_norm(tree: PyTree, num_lead: int = 0, exponent: Array | int = 0) -> Ar
       exponent: binary exponent(s) held apart from the tree, broadcast against `[*lead]`.
     """
     mantissa, own = normalize_rows(tree, num_lead)
-    squares = _over_rows(mantissa, num_lead, lambda x, axes: jnp.sum(x**2, axis=axes), jnp.add)
-    total = (own + exponent).astype(squares.dtype)
-    return jnp.where(own == SILENT, -jnp.inf, 0.5 * jnp.log10(squares) + total * jnp.log10(2.0).astype(squares.dtype))
+    size = norm_of_mantissa(mantissa, num_lead)
+    total = (own + exponent).astype(size.dtype)
+    return jnp.where(own == SILENT, -jnp.inf, jnp.log10(size) + total * jnp.log10(2.0).astype(size.dtype))
 
 
 def all_finite(tree: PyTree, num_lead: int = 0) -> Array:

@@ -101,16 +101,15 @@ def raise_if_nonfinite(opt_state: Any) -> None:
 
 def _clip(updates: Any, max_norm: float) -> tuple[Any, Array]:
     """Scales a finite tree to at most `max_norm`, also where its norm is beyond the dtype's range."""
-    largest = pytrees.largest_entry(updates)
-    size = pytrees.norm_of_scaled(updates, largest)
-    norm = largest * size
+    mantissa, exponent = pytrees.normalize_rows(updates)
+    size = pytrees.norm_of_mantissa(mantissa)
+    norm = pytrees.scale_rows(size, jnp.where(exponent == pytrees.SILENT, 0, exponent))
     scale = max_norm / jnp.where(size > 0, size, 1)
 
-    def clip(g):
-        unit = g.astype(largest.dtype) / jnp.where(largest > 0, largest, 1)
-        return jnp.where(norm > max_norm, (unit * scale).astype(g.dtype), g)
+    def clip(m, g):
+        return jnp.where(norm > max_norm, (m.astype(scale.dtype) * scale).astype(g.dtype), g)
 
-    return jax.tree.map(clip, updates), norm
+    return jax.tree.map(clip, mantissa, updates), norm
 
 
 def _check_threshold(max_norm: float) -> None:

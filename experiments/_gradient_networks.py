@@ -1,0 +1,107 @@
+"""The networks whose gradients `gradient_decay` measures, and the rates that theory predicts for them."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from recurrent import activations, clip_by_global_norm, elman, spectral_radius, unroll
+from recurrent.bptt import adjoint_of
+from recurrent.cells.common import add_bias, dot
+from recurrent.flow.decay import vanishing_bound
+from recurrent.initializers import gaussian, identity, orthogonal, with_spectral_radius
+from recurrent.losses import cross_entropy
+from recurrent.types import Cell
+
+INITIALISERS = {"gaussian": gaussian(), "orthogonal": orthogonal(), "identity": identity()}
+
+
+class Network(NamedTuple):
+    """A cell's parameters with a softmax readout of its hidden state."""
+
+    cell: Any
+    kernel: jax.Array
+    bias: jax.Array
+
+
+def loss_of(network: Network, h_t: jax.Array, labels: jax.Array) -> jax.Array:
+    """L_T = -ln softmax(h_T V + c)[label], summed over the batch."""
+    logits = add_bias(dot(h_t, network.kernel, None), network.bias)
+    return cross_entropy(logits, labels).sum()
+
+
+def hidden(state: Any) -> jax.Array:
+    """The leaf that the readout sees."""
+    return getattr(state, "h", state)
+
+
+def draw(cell: Cell, key: jax.Array, classes: int, hidden_size: int) -> Network:
+    """Draws a cell with a readout of weights N(0, 1 / hidden)."""
+    k_cell, k_readout = jax.random.split(key)
+    kernel = jax.random.normal(k_readout, (hidden_size, classes)) / hidden_size**0.5
+    return Network(cell.init(k_cell), kernel, jnp.zeros(classes))
+
+
+def train(cell: Cell, network: Network, xs: jax.Array, labels: jax.Array, steps: int) -> Any:
+    """Trains one network on its sequences by an optax chain."""
+    optimizer = optax.chain(clip_by_global_norm(1.0), optax.adam(1e-3))
+
+    def update(carry, _):
+        network, opt_state = carry
+
+        def loss(network):
+            final_state, _ = unroll(cell, network.cell, xs)
+            return loss_of(network, hidden(final_state), labels) / len(labels)
+
+        updates, opt_state = optimizer.update(jax.grad(loss)(network), opt_state)
+        return (optax.apply_updates(network, updates), opt_state), None
+
+    return jax.lax.scan(update, (network, optimizer.init(network)), length=steps)[0][0]
+
+
+def vanilla_rate(activation: str, cell: Cell, params: Any, xs: jax.Array) -> dict[str, jax.Array]:
+    """ln ρ(W) + ½ ln mean φ'²: the spectral radius times the rms slope along the run; and the bound's ln η."""
+    _, hs = unroll(cell, params, xs)
+    slope = activations.get_activation(activation).slope(hs)
+    bound = vanishing_bound(params.recurrent_kernel, activation)
+    radius = spectral_radius(params.recurrent_kernel)
+    predicted = jnp.log(radius) + 0.5 * jnp.log(jnp.mean(slope**2) + 1e-30)
+    return {"predicted": predicted, "log_eta": jnp.log(bound.eta), "radius": radius}
+
+
+def additive_rate(cell: Cell, params: Any, xs: jax.Array) -> dict[str, jax.Array]:
+    """Mean ln of the gate on the additive path: f for the LSTM, 1 - z for the GRU."""
+    adjoint = adjoint_of(cell)  # the gates lie on its tape
+    zs = adjoint.project(params, xs)
+
+    def step(state, z_t):
+        state, _, tape_t = adjoint.advance(params, state, z_t)
+        return state, tape_t.gates
+
+    _, gates = jax.lax.scan(step, cell.initial_state(params, xs.shape[1:-1]), zs)
+    kept = gates.f if hasattr(gates, "f") else 1 - gates.z
+    radius = spectral_radius(params.recurrent_kernel[:, -params.recurrent_kernel.shape[0] :])
+    return {"predicted": jnp.mean(jnp.log(kept)), "log_eta": jnp.full((), jnp.nan), "radius": radius}
+
+
+def vanilla_networks(hidden_size: int, radii: tuple[float, ...], features: int, classes: int, keys: jax.Array) -> Network:
+    """Every initialisation at every spectral radius, `len(keys)` of each; the radii share their random matrices."""
+    drawn = []
+    for init in INITIALISERS.values():
+        cell = elman(features, hidden_size, recurrent_init=with_spectral_radius(1.0, init))
+        network = draw_all(cell, keys, classes, hidden_size)
+        for radius in radii:
+            kernel = radius * network.cell.recurrent_kernel
+            drawn.append(network._replace(cell=network.cell._replace(recurrent_kernel=kernel)))
+    return concatenate(drawn)
+
+
+def draw_all(cell: Cell, keys: jax.Array, classes: int, hidden_size: int) -> Network:
+    """Draws one network per key, stacked along the first axis."""
+    return jax.jit(jax.vmap(lambda key: draw(cell, key, classes, hidden_size)))(keys)
+
+
+def concatenate(networks: list[Network]) -> Network:
+    """Joins stacks of networks into one."""
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *networks)
