@@ -91,8 +91,6 @@ def compute_now(name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, A
 
 def main(experiment: Experiment, argv: Sequence[str] | None = None) -> None:
     """Runs an experiment from the command line."""
-    # XLA's CPU client can deadlock when computations are dispatched asynchronously on few cores (jax-ml/jax issue 25861)
-    jax.config.update("jax_cpu_enable_async_dispatch", False)
     try:
         config, options = _parse(experiment, argv)
         folder = _open_folder(experiment, config, options)

@@ -10,12 +10,12 @@ import recurrent
 PACKAGE = Path(recurrent.__file__).parent
 FLOORS = [
     {"types", "pytrees", "activations", "spectra", "chunks"},
-    {"initializers", "batching", "losses", "sequences"},
+    {"initializers", "batching", "losses", "sequences", "clipping"},
     {"cells", "combine", "bptt"},
     {"unrolling"},
     {"layers", "flow", "checking", "parallel", "readout", "recursive", "attention"},
-    {"seq2seq", "training", "plotting", "tasks"},
-    {"interop"},
+    {"seq2seq", "training", "checkpoints", "plotting", "tasks"},
+    {"loop", "interop"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

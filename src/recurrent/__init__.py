@@ -5,6 +5,8 @@ from recurrent.cells.elman import ElmanParams, elman
 from recurrent.cells.gru import GRUParams, ResetAfterGRUParams, gru
 from recurrent.cells.lstm import LSTMParams, LSTMState, lstm
 from recurrent.checking import check_gradients
+from recurrent.checkpoints import Checkpoints, restore_checkpoint, save_checkpoint
+from recurrent.clipping import clip_by_global_norm, clip_by_tensor_norm, raise_if_nonfinite
 from recurrent.combine import clip_state_gradients, count_parameters, emit_both, emit_state, learned_state
 from recurrent.flow.decay import decay_rate, gradient_decay, vanishing_bound
 from recurrent.flow.jacobians import step_jacobians, transport
@@ -21,15 +23,18 @@ from recurrent.flow.states import (
     truncation_bias,
 )
 from recurrent.initializers import flax_like, irnn, keras_like, torch_like
+from recurrent.loop import fit
 from recurrent.sequences import lengths_to_mask
 from recurrent.spectra import spectral_radius
-from recurrent.training import clip_by_global_norm, clip_by_tensor_norm, raise_if_nonfinite
+from recurrent.training import EarlyStopping, TrainState, evaluate, init_train_state, make_optimizer, make_train_step
 from recurrent.types import Adjoint, Cell, Layer
 from recurrent.unrolling import unroll, unroll_truncated
 
 __all__ = [
     "Adjoint",
     "Cell",
+    "Checkpoints",
+    "EarlyStopping",
     "ElmanParams",
     "GRUParams",
     "Gradients",
@@ -39,6 +44,7 @@ __all__ = [
     "ResetAfterGRUParams",
     "Run",
     "Trace",
+    "TrainState",
     "autodiff_adjoint",
     "backpropagate",
     "check_gradients",
@@ -51,19 +57,26 @@ __all__ = [
     "elman",
     "emit_both",
     "emit_state",
+    "evaluate",
     "first_nonfinite_step",
+    "fit",
     "flax_like",
     "flow_regularizer",
     "gradient_decay",
     "gru",
+    "init_train_state",
     "irnn",
     "keras_like",
     "learned_state",
     "lengths_to_mask",
     "lstm",
     "lyapunov_spectrum",
+    "make_optimizer",
+    "make_train_step",
     "path_shares",
     "raise_if_nonfinite",
+    "restore_checkpoint",
+    "save_checkpoint",
     "spectral_radius",
     "state_gradients",
     "step_contributions",
