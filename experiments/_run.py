@@ -16,8 +16,29 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tyro
 
-Part = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
-"""`part(name, compute)` returns `compute()`, or what an earlier, interrupted run saved of it."""
+SINGLE_THREADED = "--xla_cpu_multi_thread_eigen=false"
+"""XLA's CPU thread pool can wedge on machines with few cores: all threads asleep, the computation unfinished (the same symptom
+as jax-ml/jax issue 25861). One thread per matrix product avoids it, and is no slower where matrices are small."""
+
+
+class Part:
+    """`part(name, compute)` returns `compute()`, or what an earlier, interrupted run saved of it."""
+
+    def __init__(self, folder: Path | None = None):
+        """Saves parts in a run folder; nothing if it is None."""
+        self.folder = folder
+
+    def __call__(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Computes a part, or loads it."""
+        if self.folder is None:
+            return compute()
+        file = self.folder / "parts" / f"{name}.npz"
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            arrays = {key: np.asarray(value) for key, value in compute().items()}
+            _write(file, lambda path: _save_arrays(path, arrays))
+        with np.load(file) as saved:
+            return {key: saved[key] for key in saved.files}
 
 
 class Check(NamedTuple):
@@ -59,6 +80,7 @@ class Experiment(NamedTuple):
       run: `(config, part) -> Results`.
       plot: `Results -> matplotlib figure`.
       check: `(config, results) -> list[Check]`, only called for `--check`.
+      single_threaded: start XLA with `SINGLE_THREADED`, unless the user has set XLA_FLAGS.
     """
 
     name: str
@@ -69,6 +91,7 @@ class Experiment(NamedTuple):
     run: Callable[[Any, Part], Results]
     plot: Callable[[Results], Any]
     check: Callable[[Any, Results], list[Check]]
+    single_threaded: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,21 +106,25 @@ class Options:
     """Test the published claim, and exit with status 1 if it fails."""
 
 
-def compute_now(name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The `Part` that saves nothing."""
-    del name
-    return compute()
+compute_now = Part()
+"""The `Part` that saves nothing."""
 
 
 def main(experiment: Experiment, argv: Sequence[str] | None = None) -> None:
     """Runs an experiment from the command line."""
+    if experiment.single_threaded:  # read when jax first computes
+        os.environ.setdefault("XLA_FLAGS", SINGLE_THREADED)
     try:
         config, options = _parse(experiment, argv)
         folder = _open_folder(experiment, config, options)
     except ValueError as error:
         sys.exit(f"error: {error}")
     print(f"{experiment.name}: {experiment.claim}\n({experiment.source})\nwriting to {folder}")
-    results = experiment.run(config, _saved_part(folder))
+    try:
+        results = experiment.run(config, Part(folder))
+    except ValueError as error:
+        _remove_if_empty(folder)
+        sys.exit(f"error: {error}")
     print(table(results.rows))
     checks = experiment.check(config, results) if options.check else []
     figure = experiment.plot(results)
@@ -113,6 +140,13 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> None:
     print(f"figure: {folder / 'figure.png'}", *checks, sep="\n")
     if not all(check.passed for check in checks):
         sys.exit(1)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Leaves nothing behind of a run that found its input wrong before it computed anything."""
+    if [path.name for path in folder.iterdir()] == ["config.json"]:
+        (folder / "config.json").unlink()
+        folder.rmdir()
 
 
 def table(rows: list[dict[str, Any]], limit: int = 80) -> str:
@@ -177,19 +211,6 @@ def _open_folder(experiment: Experiment, config: Any, options: Options) -> Path:
         _write(folder / "config.json", lambda path: path.write_text(written))
         return folder
     raise ValueError(f"--output {options.output}: no free folder name for {stamp}")
-
-
-def _saved_part(folder: Path) -> Part:
-    def part(name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        file = folder / "parts" / f"{name}.npz"
-        if not file.exists():
-            file.parent.mkdir(exist_ok=True)
-            arrays = {key: np.asarray(value) for key, value in compute().items()}
-            _write(file, lambda path: _save_arrays(path, arrays))
-        with np.load(file) as saved:
-            return {key: saved[key] for key in saved.files}
-
-    return part
 
 
 def _write(path: Path, save: Callable[[Path], Any]) -> None:

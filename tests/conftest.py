@@ -4,8 +4,7 @@ import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
-
-import experiments  # noqa: E402, F401 - sets the flag that keeps XLA's CPU thread pool from wedging, before jax starts
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")  # XLA's CPU thread pool can wedge on few cores
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402

@@ -110,8 +110,8 @@ def lstm(
 
     def initial_state(params, batch_shape=()):
         check_params("lstm", LSTMParams, params)
-        zero = zero_state((*batch_shape, hidden_size), params)
-        return LSTMState(c=zero, h=zero)
+        shape = (*batch_shape, hidden_size)
+        return LSTMState(c=zero_state(shape, params), h=zero_state(shape, params))  # two buffers, so that both can be donated
 
     project = input_projection("lstm", LSTMParams, input_size, hidden_size, dtype)
 
