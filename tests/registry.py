@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 
 import recurrent
@@ -21,9 +22,43 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "emit_state": lambda **kw: recurrent.emit_state(recurrent.lstm(INPUT, HIDDEN, **kw)),
     "emit_both": lambda **kw: recurrent.emit_both(recurrent.gru(INPUT, HIDDEN, **kw)),
     "learned_state": lambda **kw: recurrent.learned_state(recurrent.lstm(INPUT, HIDDEN, **kw), scale=0.5),
+    "stack": lambda **kw: recurrent.stack(recurrent.lstm(INPUT, 5, **kw), recurrent.elman(5, HIDDEN, **kw)),
+    "residual": lambda **kw: recurrent.residual(recurrent.elman(INPUT, INPUT, **kw)),
+    "residual-projected": lambda **kw: recurrent.residual(recurrent.elman(INPUT, HIDDEN, **kw), INPUT, HIDDEN, **kw),
+    "dense_skip": lambda **kw: recurrent.dense_skip(recurrent.elman(INPUT, 2, **kw), recurrent.elman(INPUT + 2, HIDDEN, **kw)),
+    "grouped": lambda **kw: recurrent.grouped(recurrent.elman(INPUT, 2, **kw), recurrent.lstm(INPUT, HIDDEN, **kw)),
+    "mlp_input": lambda **kw: recurrent.mlp_input(recurrent.elman(2, HIDDEN, **kw), (INPUT, 5, 2), **kw),
+    "mlp_output": lambda **kw: recurrent.mlp_output(recurrent.elman(INPUT, HIDDEN, **kw), (HIDDEN, 5, 2), **kw),
+    "deep_transition": lambda **kw: recurrent.deep_transition(INPUT, HIDDEN, (5,), shortcut=True, **kw),
+    "dropout": lambda **kw: recurrent.dropout(recurrent.elman(INPUT, HIDDEN, **kw), 0.4, key=jax.random.key(5)),
+    "variational_dropout": lambda **kw: recurrent.variational_dropout(
+        recurrent.elman(INPUT, HIDDEN, **kw), 0.4, key=jax.random.key(6), where="input"
+    ),
+    "zoneout": lambda **kw: recurrent.zoneout(recurrent.lstm(INPUT, HIDDEN, **kw), 0.3, key=jax.random.key(7)),
+    "layer_norm_lstm": lambda **kw: recurrent.layer_norm_lstm(INPUT, HIDDEN, **kw),
+    "layer_norm_gru": lambda **kw: recurrent.layer_norm_gru(INPUT, HIDDEN, **kw),
 }
 
-FACTORIES = {"elman", "lstm", "gru", "emit_state", "emit_both", "learned_state"}
+FACTORIES = {
+    "elman",
+    "emit_both",
+    "emit_state",
+    "gru",
+    "learned_state",
+    "lstm",
+    "stack",
+    "residual",
+    "dense_skip",
+    "grouped",
+    "mlp_input",
+    "mlp_output",
+    "deep_transition",
+    "dropout",
+    "variational_dropout",
+    "zoneout",
+    "layer_norm_lstm",
+    "layer_norm_gru",
+}
 """The public functions that return cells and stand in `CELLS`."""
 
 NOT_A_PLAIN_CELL = {"clip_state_gradients"}

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import perturbed, random_array, relative_error
+from helpers import floats, perturbed, random_array, relative_error
 from jax import export
 from registry import CELLS, FACTORIES, INPUT, NOT_A_PLAIN_CELL
 
@@ -83,7 +83,8 @@ def test_step_is_advance_after_project(name):
     cell, params, xs, state = setting(name)
     if cell.adjoint is None:
         pytest.skip("no adjoint")
-    after, y_t, _ = cell.adjoint.advance(params, state, cell.adjoint.project(params, xs)[0])
+    z_0 = jax.tree.map(lambda zs: zs[0], cell.adjoint.project(params, xs))
+    after, y_t, _ = cell.adjoint.advance(params, state, z_0)
     close((after, y_t), cell.step(params, state, xs[0]))
 
 
@@ -174,7 +175,7 @@ def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_ste
     def gradients(backprop, checkpoint_every):
         options = {"reverse": reverse, "backprop": backprop, "checkpoint_every": checkpoint_every}
         run = lambda *a: _loss(unroll(cell, *a, mask=mask, resets=resets, **options))  # noqa: E731
-        return jax.jit(jax.value_and_grad(run, (0, 1, 2)))(params, xs, state)
+        return floats(jax.jit(jax.value_and_grad(run, (0, 1, 2), allow_int=True))(params, xs, state))
 
     expected = gradients("autodiff", None)
     close(gradients("autodiff", 3), expected)
@@ -196,7 +197,7 @@ def test_the_adjoint_made_by_autodiff_agrees(name):
     mask, resets = flags()
     final, ys = runner(name)(params, xs, state)
     dys = jax.tree.map(lambda y: random_array(y.shape, 7), ys)
-    dfinal = jax.tree.map(lambda s: random_array(s.shape, 8), final)
+    dfinal = jax.tree.map(lambda s: random_array(s.shape, 8).astype(s.dtype), final)
     run = lambda c: jax.jit(  # noqa: E731
         functools.partial(backpropagate, c, dfinal_state=dfinal, mask=mask, resets=resets)
     )(params, xs, dys, state)
@@ -223,7 +224,7 @@ def test_float32_and_bfloat16_run_with_a_float32_state(name, dtype, tolerance):
     cell = CELLS[name](dtype=dtype)
     params = jax.tree.map(lambda p: p.astype(jnp.float32), params64)
     final, ys = jax.jit(functools.partial(unroll, cell))(params, xs.astype(jnp.float32))
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((final, ys)))
+    assert all(leaf.dtype == jnp.float32 for leaf in floats((final, ys)))
     close(ys, unroll(cell64, params64, xs)[1], tolerance)
     if cell.adjoint is not None and (name, dtype) != ("elman-relu", jnp.bfloat16):  # rounding flips units across the kink
         gradient = jax.grad(lambda p: _loss(unroll(cell, p, xs.astype(jnp.float32), backprop="explicit")))(params)
@@ -238,7 +239,7 @@ def test_bfloat16_parameters_keep_a_float32_state(name):
     cell = CELLS[name](param_dtype=jnp.bfloat16)
     params = cell.init(jax.random.key(0))
     final, _ = unroll(cell, params, random_array((T, B, INPUT), 3, jnp.float32))
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(final))
+    assert all(leaf.dtype == jnp.float32 for leaf in floats(final))
 
 
 @pytest.mark.parametrize("backprop", ["autodiff", "explicit"])
@@ -260,7 +261,7 @@ def test_lowers_for_cpu_cuda_and_tpu(name, backprop):
 def _loss(outputs):
     """Different weights for every entry, so that no two steps or units can be exchanged unnoticed."""
     total = 0.0
-    for leaf in jax.tree.leaves(outputs):
+    for leaf in floats(outputs):
         weights = jnp.cos(jnp.arange(leaf.size, dtype=leaf.dtype)).reshape(leaf.shape)
         total += jnp.sum(weights * leaf + 0.5 * leaf**2)
     return total

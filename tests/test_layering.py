@@ -10,10 +10,11 @@ import recurrent
 PACKAGE = Path(recurrent.__file__).parent
 FLOORS = [
     {"types", "pytrees", "activations", "spectra", "chunks"},
-    {"initializers", "batching", "losses", "sequences", "clipping"},
+    {"initializers", "batching", "losses", "sequences", "clipping", "wiring"},
     {"cells", "combine", "bptt"},
+    {"stacking", "transition", "noise"},
     {"unrolling"},
-    {"layers", "flow", "checking", "parallel", "readout", "recursive", "attention"},
+    {"layers", "flow", "checking", "parallel", "readout", "recursive", "attention", "decoding"},
     {"seq2seq", "training", "checkpoints", "plotting", "tasks"},
     {"loop", "interop"},
 ]

@@ -55,6 +55,7 @@ def batches_at(position: int):
     return (TRAINING.inputs[index] + shift) % SYMBOLS, (TRAINING.targets[index] + shift) % SYMBOLS, index == 0
 
 
+@jax.jit
 def start(seed: int = 0):
     """The state before the first update."""
     k_cell, k_readout, k_steps = jax.random.split(jax.random.key(seed), 3)
@@ -73,7 +74,7 @@ def main(folder: Path) -> None:
     step = jax.jit(make_train_step(loss_fn, OPTIMIZER))
     checkpoints = Checkpoints(folder / "checkpoints", {"learning_rate": 1e-2, "hidden_size": HIDDEN}, keep=2)
     options = {"evaluate": validate, "every": 3, "checkpoints": checkpoints, "log": folder / "log.csv", "progress": False}
-    train_state = fit(step, start(), batches_at, 60, **options)
+    train_state = fit(step, start(), batches_at, 45, **options)
     np.savez(folder / "finished.npz", *leaves(train_state))
 
 

@@ -3,6 +3,7 @@
 from recurrent.bptt import Gradients, Trace, autodiff_adjoint, backpropagate
 from recurrent.cells.elman import ElmanParams, elman
 from recurrent.cells.gru import GRUParams, ResetAfterGRUParams, gru
+from recurrent.cells.layer_norm import LayerNormGRUParams, LayerNormLSTMParams, layer_norm_gru, layer_norm_lstm
 from recurrent.cells.lstm import LSTMParams, LSTMState, lstm
 from recurrent.checking import check_gradients
 from recurrent.checkpoints import Checkpoints, restore_checkpoint, save_checkpoint
@@ -24,9 +25,12 @@ from recurrent.flow.states import (
 )
 from recurrent.initializers import flax_like, irnn, keras_like, torch_like
 from recurrent.loop import fit
+from recurrent.noise import NoiseState, dropout, variational_dropout, zoneout
 from recurrent.sequences import lengths_to_mask
 from recurrent.spectra import spectral_radius
+from recurrent.stacking import ResidualParams, dense_skip, grouped, residual, stack
 from recurrent.training import EarlyStopping, TrainState, evaluate, init_train_state, make_optimizer, make_train_step
+from recurrent.transition import DeepTransitionParams, MLPCellParams, deep_transition, mlp_input, mlp_output
 from recurrent.types import Adjoint, Cell, Layer
 from recurrent.unrolling import unroll, unroll_truncated
 
@@ -34,6 +38,7 @@ __all__ = [
     "Adjoint",
     "Cell",
     "Checkpoints",
+    "DeepTransitionParams",
     "EarlyStopping",
     "ElmanParams",
     "GRUParams",
@@ -41,7 +46,12 @@ __all__ = [
     "LSTMParams",
     "LSTMState",
     "Layer",
+    "LayerNormGRUParams",
+    "LayerNormLSTMParams",
+    "MLPCellParams",
+    "NoiseState",
     "ResetAfterGRUParams",
+    "ResidualParams",
     "Run",
     "Trace",
     "TrainState",
@@ -53,7 +63,10 @@ __all__ = [
     "clip_state_gradients",
     "count_parameters",
     "decay_rate",
+    "deep_transition",
+    "dense_skip",
     "describe",
+    "dropout",
     "elman",
     "emit_both",
     "emit_state",
@@ -63,21 +76,28 @@ __all__ = [
     "flax_like",
     "flow_regularizer",
     "gradient_decay",
+    "grouped",
     "gru",
     "init_train_state",
     "irnn",
     "keras_like",
+    "layer_norm_gru",
+    "layer_norm_lstm",
     "learned_state",
     "lengths_to_mask",
     "lstm",
     "lyapunov_spectrum",
     "make_optimizer",
     "make_train_step",
+    "mlp_input",
+    "mlp_output",
     "path_shares",
     "raise_if_nonfinite",
+    "residual",
     "restore_checkpoint",
     "save_checkpoint",
     "spectral_radius",
+    "stack",
     "state_gradients",
     "step_contributions",
     "step_jacobians",
@@ -88,4 +108,6 @@ __all__ = [
     "unroll",
     "unroll_truncated",
     "vanishing_bound",
+    "variational_dropout",
+    "zoneout",
 ]

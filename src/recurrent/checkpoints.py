@@ -56,8 +56,9 @@ def save_checkpoint(
     loss = math.inf if validation_loss is None or math.isnan(validation_loss) else float(validation_loss)
     latest = _latest_for(checkpoints, step)
     try:
-        _write(folder, step, _without_keys(train_state), notes, loss, checkpoints.keep)
+        _write(folder, step, _storable(train_state), notes, loss, checkpoints.keep)
     except Exception as error:  # tensorstore reports a full disk as a ValueError, other layers as an OSError
+        _remove_unfinished(folder)
         left = "there is none before it" if latest is None else f"the one of step {latest} is untouched"
         raise OSError(
             f"the checkpoint of step {step} could not be written to {folder}, {left}: make room or give another folder, and "
@@ -92,7 +93,7 @@ def restore_checkpoint(checkpoints: Checkpoints, like: PyTree, *, which: Literal
         notes = _notes(manager, step)
         _check_config(folder, notes["config"], checkpoints.config)
         _check_leaves(folder, notes["leaves"], _describe(like))
-        return _with_keys(_read_tree(manager, step, _without_keys(like)), like)
+        return _as_before(_read_tree(manager, step, _storable(like)), like)
 
 
 def latest_notes(checkpoints: Checkpoints) -> dict[str, Any]:
@@ -105,30 +106,35 @@ def latest_notes(checkpoints: Checkpoints) -> dict[str, Any]:
         return {} if step is None else _notes(manager, step)["notes"]
 
 
-def _open(folder: Path, **options: Any) -> Any:
+def _open(folder: Path) -> Any:
     import orbax.checkpoint as ocp  # here, because it takes longer to import than this package
 
-    manager_options = ocp.CheckpointManagerOptions(
+    options = ocp.CheckpointManagerOptions(
         best_fn=lambda metrics: metrics["validation_loss"],
         best_mode="min",
         enable_async_checkpointing=False,
         todelete_subdir=_TRASH,  # a rename: a process killed while deleting leaves no half of a checkpoint
-        **options,
     )
-    return ocp.CheckpointManager(folder.absolute(), options=manager_options)
+    return ocp.CheckpointManager(folder.absolute(), options=options)
 
 
 def _write(folder: Path, step: int, tree: PyTree, notes: dict[str, Any], loss: float, keep: int) -> None:
     import orbax.checkpoint as ocp
 
     items = ocp.args.Composite(state=ocp.args.StandardSave(tree), notes=ocp.args.JsonSave(notes))
-    # only the writer removes unfinished checkpoints: a reader would take them from a writer at work
-    with _open(folder, cleanup_tmp_directories=True) as manager:
+    _remove_unfinished(folder)
+    with _open(folder) as manager:
         manager.save(step, args=items, metrics={"validation_loss": loss})
         steps = sorted(manager.all_steps())
         for old in set(steps[:-keep]) - {_best(manager)}:
             manager.delete(old)
     shutil.rmtree(folder / _TRASH, ignore_errors=True)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Makes room. For writers only: a reader would take its checkpoint from a writer at work."""
+    for unfinished in folder.glob("*.orbax-checkpoint-tmp*"):
+        shutil.rmtree(unfinished, ignore_errors=True)  # threads of a failed save may still be at work there
 
 
 def _read_tree(manager: Any, step: int, like: PyTree) -> PyTree:
@@ -170,15 +176,25 @@ def _is_key(leaf: Any) -> bool:
     return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _without_keys(tree: PyTree) -> PyTree:
-    return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, tree)
+def _storable(tree: PyTree) -> PyTree:
+    """Puts key data in the place of keys, and a number in the place of an empty array: orbax stores neither."""
+
+    def convert(leaf):
+        leaf = jax.random.key_data(leaf) if _is_key(leaf) else leaf
+        return jnp.zeros(()) if jnp.size(leaf) == 0 else leaf
+
+    return jax.tree.map(convert, tree)
 
 
-def _with_keys(tree: PyTree, like: PyTree) -> PyTree:
-    def typed(leaf, like_leaf):
+def _as_before(stored: PyTree, like: PyTree) -> PyTree:
+    """Undoes `_storable`."""
+
+    def convert(leaf, like_leaf):
+        if jnp.size(like_leaf) == 0:
+            return like_leaf
         return jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(like_leaf)) if _is_key(like_leaf) else leaf
 
-    return jax.tree.map(typed, tree, like)
+    return jax.tree.map(convert, stored, like)
 
 
 def _describe(tree: PyTree) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -67,10 +68,14 @@ def fit(
         _check(patience=stopping.patience)
         if evaluate is None:
             raise ValueError("early stopping needs a validation loss: give evaluate")
+    lost_rows = 0
     if checkpoints is not None:
+        given_state = train_state
         train_state, stopping = _resume(checkpoints, train_state, stopping)
+        # a process that died before its first checkpoint may have left one row
+        lost_rows = 1 if train_state is given_state else math.inf
     if log is not None:
-        _prepare_log(Path(log), int(train_state.step), resuming=checkpoints is not None)
+        _prepare_log(Path(log), int(train_state.step), lost_rows)
     with _progress_bar(progress, int(train_state.step), num_steps) as report:
         while (step := int(train_state.step)) < num_steps and not (stopping and stopping.stopped):
             until = min(num_steps, (step // every + 1) * every)
@@ -178,8 +183,8 @@ def _progress_bar(shown: bool, step: int, num_steps: int) -> Iterator[Callable[[
         yield report
 
 
-def _prepare_log(path: Path, step: int, *, resuming: bool) -> None:
-    """Drops rows after `step`, and a last one that was cut off."""
+def _prepare_log(path: Path, step: int, lost_rows: float) -> None:
+    """Drops rows after `step`, at most `lost_rows`, and among them one that was cut off."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         return
@@ -188,7 +193,7 @@ def _prepare_log(path: Path, step: int, *, resuming: bool) -> None:
     if header and header[:1] != ["step"]:
         raise ValueError(f"{path} is not a log of fit: its first column is {header[0]!r}, not 'step'; give another file")
     kept = [row for row in rows if len(row) == len(header) and row[0].isdecimal() and int(row[0]) <= step]
-    if len(kept) < len(rows) and not resuming:
+    if len(rows) - len(kept) > lost_rows:
         raise ValueError(
             f"{path} holds rows of another run, after step {step}: give another file, or the checkpoints of that run to go on"
         )

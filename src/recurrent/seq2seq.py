@@ -47,7 +47,7 @@ class Memory(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """What the decoder returns at a step: logits `[batch, symbols]` and attention weights `[S, batch]` (0 without attention)."""
+    """What the decoder returns at a step: logits `[batch, symbols]`, attention weights `[S, batch]` (0 without attention)."""
 
     logits: Array
     weights: Array
@@ -94,7 +94,8 @@ def encoder_decoder(
       context_size: features of the encoder's outputs.
       hidden_size: features of the decoder's outputs.
       context: "none", the encoder's "last" valid output, that output "transformed" by tanh of a linear map, or
-        "attention" over all of them (which is fed at every step).
+        "attention" over all of them (which is fed at every step). At the last step the backward half of a bidirectional
+        encoder has read one symbol only: for "last" and "transformed" give a layer whose last output has read all.
       feed: the context as the decoder's "initial" state (every leaf), as input at "every" step, or "both".
       attention: how to score, for `context="attention"`; queries are the decoder's previous outputs.
 

@@ -38,6 +38,8 @@ def stack(*cells: Cell) -> Cell:
 
     Raises:
       ValueError: no cells, or something that is not a cell; when run, widths that do not fit, or params of another stack.
+
+    Reference: Graves, Mohamed & Hinton (2013), Speech recognition with deep recurrent neural networks.
     """
     return _on_top_of_each_other("stack", cells)
 
@@ -79,8 +81,7 @@ def grouped(*cells: Cell) -> Cell:
     Raises:
       ValueError: no cells, or something that is not a cell; when run, widths that do not fit, or params of another group.
 
-    Reference: Pascanu, Gulcehre, Cho & Bengio (2014), How to construct deep recurrent neural networks; groups in a hierarchy:
-    El Hihi & Bengio (1995), Hierarchical recurrent neural networks for long-term dependencies.
+    Reference: El Hihi & Bengio (1995), Hierarchical recurrent neural networks for long-term dependencies.
     """
     return _of_many("grouped", cells, _side_by_side)
 
@@ -254,8 +255,8 @@ def _add_input(name: str, inner: Adjoint) -> Adjoint:
         check_array(name, "the output of the cell", y_t)
         if y_t.shape != x_t.shape:
             raise ValueError(
-                f"{name}: the input has {x_t.shape[-1]} features and the output of the cell {y_t.shape[-1]}, and their sum needs "
-                f"equal widths; residual(cell, input_size={x_t.shape[-1]}, output_size={y_t.shape[-1]}) learns a projection"
+                f"{name}: a sum needs equal widths, but the input has {x_t.shape[-1]} features and the output of the cell "
+                f"{y_t.shape[-1]}; residual(cell, input_size={x_t.shape[-1]}, output_size={y_t.shape[-1]}) learns a projection"
             )
         return state, y_t + x_t.astype(y_t.dtype), tape_t
 
@@ -313,7 +314,7 @@ def _add_projected_input(input_size: int, output_size: int, dtype: DTypeLike | N
         check_array("residual", "the output of the cell", y_t)
         if y_t.shape[-1] != output_size:
             raise ValueError(
-                f"residual: the projection was made for output_size={output_size}, but the cell emits {y_t.shape[-1]} features; "
+                f"residual: output_size={output_size}, but the cell emits {y_t.shape[-1]} features; "
                 f"give output_size={y_t.shape[-1]}"
             )
         return state, y_t + skip_t.astype(y_t.dtype), tape_t

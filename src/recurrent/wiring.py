@@ -69,7 +69,8 @@ def check_cells(name: str, cells: Sequence[Any]) -> None:
     for index, cell in enumerate(cells):
         if not isinstance(cell, Cell):
             raise ValueError(
-                f"{name}: expected cells as separate arguments, {name}(first, second); argument {index} is a {type(cell).__name__}"
+                f"{name}: expected cells as separate arguments, as in {name}(first, second); "
+                f"argument {index} is a {type(cell).__name__}"
             )
 
 
