@@ -2,8 +2,6 @@
 
 import collections
 
-import jax
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -12,14 +10,7 @@ from experiments._jeep import jeep_rows
 from experiments._ngram import ngram_losses
 from experiments._run import main
 
-pytestmark = pytest.mark.xdist_group("char_lm")
-
-
-@pytest.fixture(autouse=True)
-def users_numerics():
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
-    plt.close("all")
+pytestmark = [pytest.mark.xdist_group("char_lm"), pytest.mark.usefixtures("users_numerics")]
 
 
 def witten_bell(train, context, symbol, num_symbols):

@@ -178,10 +178,12 @@ def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_ste
         return floats(jax.jit(jax.value_and_grad(run, (0, 1, 2), allow_int=True))(params, xs, state))
 
     expected = gradients("autodiff", None)
-    close(gradients("autodiff", 3), expected)
+    checkpoints = (None, 3) if num_steps == 7 else (None,)
+    for checkpoint_every in checkpoints[1:]:
+        close(gradients("autodiff", checkpoint_every), expected)
     if cell.adjoint is not None:
-        close(gradients("explicit", None), expected)
-        close(gradients("explicit", 3), expected)
+        for checkpoint_every in checkpoints:
+            close(gradients("explicit", checkpoint_every), expected)
 
 
 def test_gradients_equal_central_differences(name):

@@ -5,8 +5,6 @@ import datetime
 import json
 import re
 
-import jax
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from babel.dates import get_day_names, get_month_names
@@ -15,7 +13,7 @@ from experiments import captions, dates
 from experiments._dates_data import END, FIRST, FORMATS, ISO, LAST, NUM_DAYS, alphabet, date_of, draw, longest, split, written
 from experiments._run import main
 
-pytestmark = pytest.mark.xdist_group("experiments")
+pytestmark = [pytest.mark.xdist_group("experiments"), pytest.mark.usefixtures("users_numerics")]
 
 LANGUAGES = dates.Config().languages
 FILES = {"config.json", "metrics.csv", "summary.json", "figure.png", "figure.svg", "curves.npz", "parts"}
@@ -24,16 +22,6 @@ TINY_DATES = [
     "--training-pairs", "20", "--test-pairs", "5", "--beam-width", "2", "--contexts", "attention",
 ]  # fmt: skip
 TINY_CAPTIONS = ["--hidden-size", "4", "--embed-size", "3", "--batch-size", "2", "--updates", "3", "--seeds", "2"]
-
-
-@pytest.fixture(autouse=True)
-def users_numerics():
-    """Experiments run under JAX's defaults, not under the tests' strict settings; nearly all their time is compilation."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    plt.close("all")
 
 
 def run_tiny(experiment, options, output):

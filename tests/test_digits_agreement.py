@@ -4,7 +4,6 @@ import json
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -15,20 +14,12 @@ from experiments._gradient_networks import draw_all, hidden
 from experiments._run import main
 from recurrent import lstm, unroll_truncated
 
-pytestmark = pytest.mark.xdist_group("digits_agreement")  # compiled networks are shared
+pytestmark = [
+    pytest.mark.xdist_group("digits_agreement"),
+    pytest.mark.usefixtures("users_numerics"),
+]  # compiled networks are shared
 
 SMALL = ["--hidden-size", "3", "--batch-size", "4", "--updates", "2"]
-
-
-@pytest.fixture(autouse=True)
-def users_numerics():
-    """Experiments run under JAX's defaults, not under the strict settings of the tests; tiny ones mostly compile."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
-    jax.config.update("jax_disable_most_optimizations", before)
-    plt.close("all")
 
 
 def finished(experiment, options, tmp_path):
@@ -39,6 +30,7 @@ def finished(experiment, options, tmp_path):
     return json.loads((folder / "summary.json").read_text()), (folder / "metrics.csv").read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_digits_runs(tmp_path, monkeypatch):
     few = tuple(part[:150] for part in digits.split())
     monkeypatch.setattr(digits, "split", lambda: few)

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import jax
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -16,17 +15,9 @@ from experiments.__main__ import all_experiments
 from experiments._run import main
 
 ROOT = Path(__file__).parents[1]
-pytestmark = pytest.mark.xdist_group("experiments")  # the runs are shared
+pytestmark = [pytest.mark.xdist_group("experiments"), pytest.mark.usefixtures("users_numerics")]  # the runs are shared
 
 TINY = ["--hidden-size", "6", "--sequences", "2", "--seeds", "2", "--radii", "0.5", "1.0"]
-
-
-@pytest.fixture(autouse=True)
-def users_numerics():
-    """Experiments run under JAX's defaults, not under the strict settings of the tests."""
-    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

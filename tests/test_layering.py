@@ -54,6 +54,12 @@ def test_drivers_do_not_know_cells():
         assert "cells" not in imported_rooms(PACKAGE / f"{room}.py")
 
 
+def test_cells_and_combinators_do_not_know_drivers():
+    rooms = ("cells", "wiring", "stacking", "transition", "noise", "combine")
+    for path in PACKAGE.rglob("*.py"):
+        assert room_of(path) not in rooms or not imported_rooms(path) & {"bptt", "unrolling", "sequences"}
+
+
 def test_no_module_bears_the_name_of_a_public_function():
     modules = {path.stem for path in PACKAGE.glob("*.py")} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
     assert not modules & set(recurrent.__all__)

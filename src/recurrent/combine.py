@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from recurrent import pytrees
-from recurrent.types import Adjoint, Cell, Params, PyTree, State, step_from
+from recurrent.types import Adjoint, Cell, Params, PyTree, State
 
 
 def emit_state(cell: Cell) -> Cell:
@@ -110,7 +110,7 @@ def learned_state(cell: Cell, *, scale: float = 0.0) -> Cell:
         retreat=lambda params, tape_t, dstate_t, dy_t: inner.retreat(params.cell, tape_t, dstate_t, dy_t),
         collect=collect,
     )
-    return Cell(init, initial_state, step_from(adjoint), adjoint)
+    return Cell(init, initial_state, step, adjoint)
 
 
 def clip_state_gradients(cell: Cell, max_norm: float) -> Cell:
