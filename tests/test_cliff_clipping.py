@@ -206,7 +206,9 @@ class TestInsideChain:
             return (optax.apply_updates(params, updates), state), None
 
         params = jnp.ones(2)
-        jax.lax.scan(step, (params, optimizer.init(params)), length=2)
+        (params, state), _ = jax.lax.scan(step, (params, optimizer.init(params)), length=2)
+        assert np.all(params < 1)
+        assert state[0].norm.dtype == jnp.float32
 
 
 class TestTensorNorm:

@@ -60,7 +60,7 @@ def run(cell, params, xs, state=None, **flags):
     return jax.jit(functools.partial(unroll, cell))(params, xs, state, **flags)
 
 
-def close(found, expected, tolerance=1e-12):
+def assert_close(found, expected, tolerance=1e-12):
     assert relative_error(found, expected) <= tolerance
 
 
@@ -91,7 +91,7 @@ def test_a_stack_is_its_layers_one_after_another():
         last, below = run(cell, own, below, start, mask=mask, resets=resets)
         finals.append(last)
     assert ys.shape == (T, B, 2)
-    close((final, ys), (tuple(finals), below))
+    assert_close((final, ys), (tuple(finals), below))
 
 
 def test_a_stack_against_numpy():
@@ -100,7 +100,7 @@ def test_a_stack_against_numpy():
     ys = np.asarray(XS)
     for own, start in zip(params, state, strict=True):
         ys = elman_by_hand(own, ys, np.asarray(start))
-    close(run(cell, params, XS, state)[1], ys)
+    assert_close(run(cell, params, XS, state)[1], ys)
 
 
 def test_residual_adds_the_input():
@@ -108,8 +108,8 @@ def test_residual_adds_the_input():
     cell = residual(inside)
     params, state = drawn(cell)
     assert type(params) is type(inside.init(KEY))
-    close(run(cell, params, XS, state)[1], run(inside, params, XS, state)[1] + XS)
-    close(run(residual(inside, 3, 3), params, XS, state), run(cell, params, XS, state))
+    assert_close(run(cell, params, XS, state)[1], run(inside, params, XS, state)[1] + XS)
+    assert_close(run(residual(inside, 3, 3), params, XS, state), run(cell, params, XS, state))
 
 
 def test_residual_projects_the_input_where_widths_differ():
@@ -118,7 +118,7 @@ def test_residual_projects_the_input_where_widths_differ():
     assert isinstance(params, ResidualParams)
     assert params.kernel.shape == (3, 5)
     expected = elman_by_hand(params.cell, XS, np.asarray(state)) + np.asarray(XS) @ np.asarray(params.kernel)
-    close(run(cell, params, XS, state)[1], expected)
+    assert_close(run(cell, params, XS, state)[1], expected)
 
 
 def test_every_cell_of_a_dense_stack_reads_all_below():
@@ -128,14 +128,14 @@ def test_every_cell_of_a_dense_stack_reads_all_below():
     first = elman_by_hand(params[0], x, s[0])
     second = elman_by_hand(params[1], np.concatenate([x, first], -1), s[1])
     third = elman_by_hand(params[2], np.concatenate([x, first, second], -1), s[2])
-    close(run(concat, params, XS, state)[1], third)
+    assert_close(run(concat, params, XS, state)[1], third)
 
     total = dense_skip(elman(3, 3, **F64), elman(3, 3, **F64), elman(3, 5, **F64), merge="sum")
     params, state = drawn(total)
     s = [np.asarray(h) for h in state]
     first = elman_by_hand(params[0], x, s[0])
     second = elman_by_hand(params[1], x + first, s[1])
-    close(run(total, params, XS, state)[1], elman_by_hand(params[2], x + first + second, s[2]))
+    assert_close(run(total, params, XS, state)[1], elman_by_hand(params[2], x + first + second, s[2]))
 
 
 def test_groups_do_not_see_each_other():
@@ -147,7 +147,7 @@ def test_groups_do_not_see_each_other():
     middle = jnp.concatenate([a, b], -1)
     c = run(gru(6, 3, **F64), params[1][0], middle, state[1][0])[1]
     d = run(elman(6, 1, **F64), params[1][1], middle, state[1][1])[1]
-    close(run(hierarchy, params, XS, state)[1], jnp.concatenate([c, d], -1))
+    assert_close(run(hierarchy, params, XS, state)[1], jnp.concatenate([c, d], -1))
 
 
 def test_adjoints_are_derived_or_dropped():
@@ -182,7 +182,7 @@ def test_derived_adjoints_of_what_the_contract_tests_leave_out():
 
         return floats(jax.jit(jax.grad(loss, (0, 1, 2), allow_int=True))(params, XS, state))
 
-    close(gradients("explicit"), gradients("autodiff"))
+    assert_close(gradients("explicit"), gradients("autodiff"))
 
 
 @pytest.mark.parametrize("wrap", [stack, learned_state])
@@ -195,7 +195,7 @@ def test_clipped_cells_stay_clipped_inside_others(wrap):
         return jax.jit(jax.grad(lambda p: unroll(cell, p, XS, backprop=backprop)[1].sum()))(params)
 
     clipped = wrap(clip_state_gradients(inside, 0.1))
-    close(gradient(clipped, "autodiff"), gradient(clipped, "explicit"))
+    assert_close(gradient(clipped, "autodiff"), gradient(clipped, "explicit"))
     assert relative_error(gradient(clipped, "autodiff"), gradient(wrap(inside), "autodiff")) > 0.05
 
 
@@ -220,12 +220,12 @@ def test_mlps_before_and_behind_a_cell():
     before = mlp_input(elman(2, 4, **F64), (3, 7, 2), activation="relu", **F64)
     params, state = drawn(before)
     features = mlp_by_hand(params.layers, XS, (relu, relu))
-    close(run(before, params, XS, state)[1], elman_by_hand(params.cell, features, np.asarray(state)))
+    assert_close(run(before, params, XS, state)[1], elman_by_hand(params.cell, features, np.asarray(state)))
 
     behind = mlp_output(elman(3, 4, **F64), (4, 6, 5, 2), **F64)
     params, state = drawn(behind)
     hs = elman_by_hand(params.cell, XS, np.asarray(state))
-    close(run(behind, params, XS, state)[1], mlp_by_hand(params.layers, hs, (np.tanh, np.tanh, linear)))
+    assert_close(run(behind, params, XS, state)[1], mlp_by_hand(params.layers, hs, (np.tanh, np.tanh, linear)))
 
 
 @pytest.mark.parametrize("shortcut", [False, True])
@@ -239,7 +239,7 @@ def test_deep_transition_against_numpy(shortcut):
         u = mlp_by_hand(params.layers[:1], u, (np.tanh,))
         state = np.tanh(mlp_by_hand(params.layers[1:], u, (linear,)) + state @ skip)
         expected.append(state)
-    close(run(cell, params, XS, h)[1], np.stack(expected))
+    assert_close(run(cell, params, XS, h)[1], np.stack(expected))
 
 
 # --- noise --------------------------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def masks(where, by_sequence, rate=0.3):
 @pytest.mark.parametrize("where", ["input", "output"])
 def test_dropout_masks_anew_at_every_step_and_row(where):
     found = masks(where, by_sequence=False)
-    close(np.unique(found), np.array([0, 1 / 0.7]))
+    assert_close(np.unique(found), np.array([0, 1 / 0.7]))
     # 40 000 independent draws: the standard error of the mean is 0.002
     assert abs(np.mean(found == 0) - 0.3) < 0.01
     flat = found.reshape(LONG * 20, WIDE)
@@ -279,7 +279,7 @@ def test_dropout_masks_anew_at_every_step_and_row(where):
 def test_variational_dropout_has_one_mask_per_sequence(where):
     found = masks(where, by_sequence=True)
     assert np.all(found == found[:1])
-    close(np.unique(found), np.array([0, 1 / 0.7]))
+    assert_close(np.unique(found), np.array([0, 1 / 0.7]))
     assert len(np.unique(found[0], axis=0)) == 20  # every row has its own
     assert abs(np.mean(found[0] == 0) - 0.3) < 0.06  # 800 draws
 
@@ -292,7 +292,7 @@ def test_variational_dropout_of_the_state_multiplies_the_same_mask_every_time():
     hs = np.asarray(run(noisy, params, ONES[:5], start._replace(cell=ONES[0]))[1])
     assert set(np.unique(hs[0] == 0)) == {True, False}
     for t in range(5):
-        close(hs[t], np.where(hs[0] == 0, 0, (1 / 0.7) ** (t + 1)))
+        assert_close(hs[t], np.where(hs[0] == 0, 0, (1 / 0.7) ** (t + 1)))
 
 
 def test_the_memory_of_an_lstm_can_be_left_alone():
@@ -306,7 +306,7 @@ def test_the_memory_of_an_lstm_can_be_left_alone():
         return run(noisy, blind, XS, start)[1]
 
     clean = run(cell, blind, XS, state)[1]
-    close(outputs(LSTMState(c=0.0, h=0.5)), clean)
+    assert_close(outputs(LSTMState(c=0.0, h=0.5)), clean)
     assert relative_error(outputs(0.5), clean) > 0.1
 
 
@@ -317,7 +317,7 @@ def test_rate_0_changes_nothing(wrap):
     final, ys = run(cell, params, XS)
     for key in (KEY, None):
         noisy_final, noisy_ys = run(wrap(cell, 0.0, key=key), params, XS)
-        close((noisy_final.cell, noisy_ys), (final, ys), 0)
+        assert_close((noisy_final.cell, noisy_ys), (final, ys), 0)
 
 
 @pytest.mark.parametrize("wrap", [dropout, variational_dropout])
@@ -326,14 +326,14 @@ def test_without_a_key_dropout_does_nothing_and_zoneout_its_expectation(wrap):
     params, h = drawn(cell)
     for where in ("input", "state", "output"):
         noiseless = wrap(cell, 0.5, key=None, where=where)
-        close(run(noiseless, params, XS, NoiseState(h, None))[1], run(cell, params, XS, h)[1], 0)
+        assert_close(run(noiseless, params, XS, NoiseState(h, None))[1], run(cell, params, XS, h)[1], 0)
 
     expected, state = [], np.asarray(h)
     for x in XS:
         state = 0.3 * state + 0.7 * elman_by_hand(params, x[None], state)[0]
         expected.append(state)
     held = zoneout(cell, 0.3, key=None, output=lambda h: h)
-    close(run(held, params, XS, NoiseState(h, None))[1], np.stack(expected))
+    assert_close(run(held, params, XS, NoiseState(h, None))[1], np.stack(expected))
 
 
 def test_zoneout_holds_single_units_and_is_right_on_average():
@@ -353,12 +353,12 @@ def test_zoneout_holds_single_units_and_is_right_on_average():
     many, ys = one_step(jax.random.split(KEY, 4000))
     for rate, found, before, after in zip(rates, many, state, new, strict=True):
         held = np.asarray(found) == np.asarray(before)
-        close(found, np.where(held, before, after))
+        assert_close(found, np.where(held, before, after))
         # 4000 draws per unit: the standard error is below 0.008
         np.testing.assert_allclose(held.mean(axis=0), rate, atol=0.04)
     expected = zoneout(cell, rates, key=None).step(params, NoiseState(state, None), XS[0])[0].cell
     np.testing.assert_allclose(many.c.mean(axis=0), expected.c, atol=0.04)
-    close(ys, jnp.broadcast_to(y, ys.shape))
+    assert_close(ys, jnp.broadcast_to(y, ys.shape))
 
 
 def test_zoneout_can_emit_the_state_after_the_zoneout():
@@ -366,7 +366,7 @@ def test_zoneout_can_emit_the_state_after_the_zoneout():
     params, _ = drawn(cell)
     noisy = zoneout(cell, 0.4, key=KEY, output=lambda state: state.h)
     (_, ys), (_, states) = (run(c, params, XS) for c in (noisy, emit_state(noisy)))
-    close(ys, states.cell.h, 0)
+    assert_close(ys, states.cell.h, 0)
     assert np.any(ys[1:] == ys[:-1])
 
 
@@ -398,7 +398,7 @@ def test_keys_may_be_traced_and_decide_everything():
 
     keys = jnp.stack([jax.random.key(1), jax.random.key(2), jax.random.key(1)])
     found = gradients(keys, "explicit")
-    close(found, gradients(keys, "autodiff"))
+    assert_close(found, gradients(keys, "autodiff"))
     assert all(np.array_equal(leaf[0], leaf[2]) and not np.allclose(leaf[0], leaf[1]) for leaf in floats(found))
 
 
@@ -422,7 +422,7 @@ def test_layer_norm_lstm_against_numpy():
         h = sigmoid(o) * np.tanh(normalized(c, p.cell_gain, 1e-3) + p.cell_bias)
         expected.append(h)
     final, ys = run(cell, params, XS, state)
-    close((final.c, ys), (c, np.stack(expected)))
+    assert_close((final.c, ys), (c, np.stack(expected)))
 
 
 def test_layer_norm_gru_against_numpy():
@@ -439,7 +439,7 @@ def test_layer_norm_gru_against_numpy():
         n = np.tanh(normalized(xu[:, new], p.input_gain[new], 1e-3) + p.bias[new] + r * inside)
         h = (1 - z) * h + z * n
         expected.append(h)
-    close(run(cell, params, XS, state)[1], np.stack(expected))
+    assert_close(run(cell, params, XS, state)[1], np.stack(expected))
 
 
 @pytest.mark.parametrize(("factory", "count"), [(layer_norm_lstm, 4 * 4 * 10 + 8), (layer_norm_gru, 3 * 4 * 10 + 4)])
@@ -448,7 +448,7 @@ def test_layer_norm_does_not_see_the_scale_of_weights(factory, count):
     params, state = drawn(cell)
     assert recurrent.count_parameters(params) == count
     scaled = params._replace(input_kernel=10 * params.input_kernel, recurrent_kernel=10 * params.recurrent_kernel)
-    close(run(cell, scaled, XS, state), run(cell, params, XS, state), 1e-8)
+    assert_close(run(cell, scaled, XS, state), run(cell, params, XS, state), 1e-8)
 
 
 # --- mistakes -----------------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def name(request):
     return request.param
 
 
-def close(found, expected, tolerance=1e-10):
+def assert_close(found, expected, tolerance=1e-10):
     assert relative_error(found, expected) <= tolerance
 
 
@@ -76,7 +76,7 @@ def test_unroll_equals_a_python_loop_of_steps(name):
     for t in range(T):
         state, y_t = cell.step(params, state, xs[t])
         outputs.append(y_t)
-    close((final, ys), (state, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)))
+    assert_close((final, ys), (state, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)))
 
 
 def test_step_is_advance_after_project(name):
@@ -85,13 +85,13 @@ def test_step_is_advance_after_project(name):
         pytest.skip("no adjoint")
     z_0 = jax.tree.map(lambda zs: zs[0], cell.adjoint.project(params, xs))
     after, y_t, _ = cell.adjoint.advance(params, state, z_0)
-    close((after, y_t), cell.step(params, state, xs[0]))
+    assert_close((after, y_t), cell.step(params, state, xs[0]))
 
 
 def test_batch_equals_vmap(name):
     cell, params, xs, state = setting(name)
     rows = jax.vmap(lambda x, s: unroll(cell, params, x, s), in_axes=(1, 0), out_axes=(0, 1))
-    close(rows(xs, state), runner(name)(params, xs, state))
+    assert_close(rows(xs, state), runner(name)(params, xs, state))
 
 
 def test_a_masked_row_is_the_unpadded_row(name):
@@ -101,8 +101,8 @@ def test_a_masked_row_is_the_unpadded_row(name):
     for row, length in enumerate(lengths.tolist()):
         row_state = jax.tree.map(lambda s, row=row: s[row], state)
         alone_final, alone_ys = unroll(cell, params, xs[:length, row], row_state)
-        close(jax.tree.map(lambda leaf, row=row: leaf[row], final), alone_final)
-        close(jax.tree.map(lambda y, row=row, n=length: y[:n, row], ys), alone_ys)
+        assert_close(jax.tree.map(lambda leaf, row=row: leaf[row], final), alone_final)
+        assert_close(jax.tree.map(lambda y, row=row, n=length: y[:n, row], ys), alone_ys)
         assert all(not leaf[length:, row].any() for leaf in jax.tree.leaves(ys))
 
 
@@ -111,8 +111,8 @@ def test_holes_and_front_padding_skip_steps(name):
     keep = np.array([False, False, True, False, True, True, False])
     final, ys = runner(name)(params, xs, state, mask=jnp.broadcast_to(keep[:, None], (T, B)))
     short_final, short_ys = unroll(cell, params, xs[keep], state)
-    close(final, short_final)
-    close(jax.tree.map(lambda y: y[keep], ys), short_ys)
+    assert_close(final, short_final)
+    assert_close(jax.tree.map(lambda y: y[keep], ys), short_ys)
 
 
 @pytest.mark.parametrize("backprop", ["autodiff", "explicit"])
@@ -127,7 +127,7 @@ def test_nan_in_the_padding_reaches_neither_values_nor_gradients(name, backprop)
     def value_and_grad(params, xs):
         return jax.value_and_grad(lambda *a: _loss(unroll(cell, *a, state, mask=mask, backprop=backprop)), (0, 1))(params, xs)
 
-    close(value_and_grad(params, poisoned), value_and_grad(params, xs), 1e-14)
+    assert_close(value_and_grad(params, poisoned), value_and_grad(params, xs), 1e-14)
 
 
 def test_resets_separate_sequences_and_stop_gradients(name):
@@ -137,7 +137,7 @@ def test_resets_separate_sequences_and_stop_gradients(name):
     final, ys = runner(name)(params, xs, state, resets=resets)
     _, first = unroll(cell, params, xs[:at], state)
     second_final, second = unroll(cell, params, xs[at:])
-    close((final, ys), (second_final, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)))
+    assert_close((final, ys), (second_final, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)))
     past = jax.grad(lambda xs: _loss(unroll(cell, params, xs, state, resets=resets)[0]))(xs)
     assert not np.any(past[:at])
     assert np.any(past[at:])
@@ -149,7 +149,7 @@ def test_chunked_equals_whole(name):
     final, ys = runner(name)(params, xs, state, mask=mask, resets=resets)
     middle, first = runner(name)(params, xs[:3], state, mask=mask[:3], resets=resets[:3])
     last, second = runner(name)(params, xs[3:], middle, mask=mask[3:], resets=resets[3:])
-    close((last, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)), (final, ys))
+    assert_close((last, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)), (final, ys))
 
 
 def test_reverse_is_flip_forward_flip(name):
@@ -157,7 +157,7 @@ def test_reverse_is_flip_forward_flip(name):
     mask, resets = flags()
     final, ys = runner(name, reverse=True)(params, xs, state, mask=mask, resets=resets)
     flipped_final, flipped = runner(name)(params, xs[::-1], state, mask=mask[::-1], resets=resets[::-1])
-    close((final, ys), (flipped_final, jax.tree.map(lambda y: y[::-1], flipped)))
+    assert_close((final, ys), (flipped_final, jax.tree.map(lambda y: y[::-1], flipped)))
     forward_final, _ = runner(name)(params, xs, state, mask=mask, resets=resets)
     assert relative_error(final, forward_final) > 1e-3  # the inputs can tell the directions apart
 
@@ -180,10 +180,10 @@ def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_ste
     expected = gradients("autodiff", None)
     checkpoints = (None, 3) if num_steps == 7 else (None,)
     for checkpoint_every in checkpoints[1:]:
-        close(gradients("autodiff", checkpoint_every), expected)
+        assert_close(gradients("autodiff", checkpoint_every), expected)
     if cell.adjoint is not None:
         for checkpoint_every in checkpoints:
-            close(gradients("explicit", checkpoint_every), expected)
+            assert_close(gradients("explicit", checkpoint_every), expected)
 
 
 def test_gradients_equal_central_differences(name):
@@ -203,7 +203,7 @@ def test_the_adjoint_made_by_autodiff_agrees(name):
     run = lambda c: jax.jit(  # noqa: E731
         functools.partial(backpropagate, c, dfinal_state=dfinal, mask=mask, resets=resets)
     )(params, xs, dys, state)
-    close(run(cell), run(cell._replace(adjoint=autodiff_adjoint(cell))))
+    assert_close(run(cell), run(cell._replace(adjoint=autodiff_adjoint(cell))))
 
 
 def test_one_trace_for_repeated_calls(name):
@@ -227,12 +227,12 @@ def test_float32_and_bfloat16_run_with_a_float32_state(name, dtype, tolerance):
     params = jax.tree.map(lambda p: p.astype(jnp.float32), params64)
     final, ys = jax.jit(functools.partial(unroll, cell))(params, xs.astype(jnp.float32))
     assert all(leaf.dtype == jnp.float32 for leaf in floats((final, ys)))
-    close(ys, unroll(cell64, params64, xs)[1], tolerance)
+    assert_close(ys, unroll(cell64, params64, xs)[1], tolerance)
     if cell.adjoint is not None and (name, dtype) != ("elman-relu", jnp.bfloat16):  # rounding flips units across the kink
         gradient = jax.grad(lambda p: _loss(unroll(cell, p, xs.astype(jnp.float32), backprop="explicit")))(params)
         expected = jax.grad(lambda p: _loss(unroll(cell64, p, xs)))(params64)
         assert all(g.dtype == jnp.float32 for g in jax.tree.leaves(gradient))
-        close(gradient, expected, tolerance)
+        assert_close(gradient, expected, tolerance)
 
 
 def test_bfloat16_parameters_keep_a_float32_state(name):
