@@ -299,7 +299,7 @@ def check(config: Config, results: Results) -> list[Check]:
 
 EXPERIMENT = Experiment(
     name="char_lm",
-    claim="A recurrent language model of characters beats every n-gram, most of all where brackets were opened long ago.",
+    claim="A recurrent model of characters beats every n-gram; a wrong character fades from its state, not from its free run.",
     source="Mikolov et al. (2010); Karpathy, Johnson & Li (2015), Visualizing and understanding recurrent networks",
     duration="about five minutes",
     config=Config,
