@@ -106,6 +106,13 @@ class Options:
     """Test the published claim, and exit with status 1 if it fails."""
 
 
+def check_counts(config: Any, *names: str) -> None:
+    """Raises ValueError if one of these options of a configuration is below 1."""
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} must be at least 1; got {getattr(config, name)}: give a larger number")
+
+
 compute_now = Part()
 """The `Part` that saves nothing."""
 

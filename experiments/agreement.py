@@ -18,7 +18,7 @@ from experiments._agreement_figure import COLOURS, plot
 from experiments._agreement_sentences import REFLEXIVES, VOCABULARY, Ngram, random_sentences, sentences, spelled
 from experiments._classify import from_arrays, logits_of, mean_loss, to_arrays, train
 from experiments._gradient_networks import draw_all, hidden
-from experiments._run import Check, Experiment, Part, Results, compute_now, main
+from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main
 from recurrent import elman, gru, lstm, unroll
 from recurrent.initializers import gaussian
 from recurrent.types import Cell
@@ -51,9 +51,7 @@ class Config:
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
-        for name in ("longest", "hidden_size", "batch_size", "updates", "seeds", "order"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}: give a larger number")
+        check_counts(self, "longest", "hidden_size", "batch_size", "updates", "seeds", "order")
         if self.test_longest < self.longest:
             raise ValueError(f"test_longest must be at least longest = {self.longest}; got {self.test_longest}")
         if self.test_sentences < 2 or self.test_sentences % 2:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from experiments import _data
 from experiments._captions_figure import plot
-from experiments._run import Check, Experiment, Part, Results, compute_now, main, sweep
+from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main, sweep
 from recurrent import clip_by_global_norm, lstm
 from recurrent.decoding import greedy
 from recurrent.layers import embed, linear, linear_map
@@ -53,9 +53,7 @@ class Config:
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
-        for name in ("hidden_size", "embed_size", "batch_size", "updates", "seeds"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}: give a larger number")
+        check_counts(self, "hidden_size", "embed_size", "batch_size", "updates", "seeds")
         if not 0 < self.learning_rate < np.inf:
             raise ValueError(f"learning_rate must be positive and finite; got {self.learning_rate}: try 0.005")
         if not 0.01 <= self.held_out <= 0.99:

@@ -14,7 +14,7 @@ from experiments import _data
 from experiments._char_lm_figure import plot
 from experiments._jeep import jeep_rows
 from experiments._ngram import ngram_losses
-from experiments._run import Check, Experiment, Part, Results, compute_now, main, table
+from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main, table
 from recurrent import lstm, unroll
 from recurrent.batching import windows
 from recurrent.checkpoints import Checkpoints
@@ -56,9 +56,7 @@ class Config:
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
-        for name in ("hidden_size", "embed_size", "batch_size", "window", "updates", "max_order", "max_characters"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        check_counts(self, "hidden_size", "embed_size", "batch_size", "window", "updates", "max_order", "max_characters")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1); got {self.dropout}")
         if not self.learning_rate > 0:

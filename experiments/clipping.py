@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from experiments import _data
 from experiments._clipping_figure import COLOURS, plot
-from experiments._run import Check, Experiment, Part, Results, compute_now, main, sweep
+from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main, sweep
 from recurrent import clip_by_global_norm, clip_by_tensor_norm, elman, unroll
 from recurrent.initializers import with_spectral_radius
 from recurrent.losses import cross_entropy
@@ -49,9 +49,7 @@ class Config:
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
-        for name in ("hidden_size", "batch_size", "updates", "seeds"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}: give a larger number")
+        check_counts(self, "hidden_size", "batch_size", "updates", "seeds")
         for name in ("spectral_radius", "learning_rate", "threshold", "value_limit"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ValueError(f"{name} must be positive and finite; got {getattr(self, name)}: try 0.1 or 1")

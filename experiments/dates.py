@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from experiments._dates_data import END, FIRST, ISO, ISO_STEPS, LAST, NUM_DAYS, Pairs, alphabet, draw, longest, split
 from experiments._dates_figure import plot
-from experiments._run import Check, Experiment, Part, Results, compute_now, main
+from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main
 from recurrent import clip_by_global_norm, gru
 from recurrent.attention import additive
 from recurrent.decoding import beam_search, greedy
@@ -62,9 +62,7 @@ class Config:
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
         counts = ("hidden_size", "embed_size", "batch_size", "updates", "training_pairs", "test_pairs", "beam_width")
-        for name in counts:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}: give a larger number")
+        check_counts(self, *counts)
         if not 0 < self.learning_rate < np.inf:
             raise ValueError(f"learning_rate must be positive and finite; got {self.learning_rate}: try 0.005")
         if not 0.001 <= self.held_out <= 0.999:

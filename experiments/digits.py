@@ -20,7 +20,7 @@ from experiments import _data
 from experiments._classify import from_arrays, logits_of, mean_loss, to_arrays, train
 from experiments._digits_figure import COLOURS, plot
 from experiments._gradient_networks import Network, draw_all
-from experiments._run import Check, Experiment, Part, Results, compute_now, main
+from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main
 from recurrent import count_parameters, elman, gru, irnn, lstm, unroll
 from recurrent.initializers import gaussian, orthogonal
 from recurrent.types import Cell
@@ -55,9 +55,7 @@ class Config:
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
-        for name in ("hidden_size", "batch_size", "updates", "seeds"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}: give a larger number")
+        check_counts(self, "hidden_size", "batch_size", "updates", "seeds")
         for name in ("learning_rate", "spectral_radius"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ValueError(f"{name} must be positive and finite; got {getattr(self, name)}: try 0.01 or 1")

@@ -23,7 +23,7 @@ from experiments._gradient_networks import (
     vanilla_networks,
     vanilla_rate,
 )
-from experiments._run import Check, Experiment, Part, Results, compute_now, main, sweep
+from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main, sweep
 from recurrent import activations, elman, gru, lstm, path_shares, transport
 from recurrent.flow.decay import decay_rate, gradient_decay
 from recurrent.initializers import with_spectral_radius
@@ -57,9 +57,7 @@ class Config:
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
-        for name in ("hidden_size", "sequences", "seeds", "training_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        check_counts(self, "hidden_size", "sequences", "seeds", "training_steps")
         if self.num_steps < 8:
             raise ValueError(f"num_steps must be at least 8 to fit a rate; got {self.num_steps}")
         if not self.radii or min(self.radii) <= 0:

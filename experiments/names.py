@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 from experiments import _classify
 from experiments._gradient_networks import draw_all
-from experiments._run import Check, Experiment, Part, Results, compute_now, main
+from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main
 from recurrent import gru, lengths_to_mask, lstm, unroll
 from recurrent.batching import pad
 from recurrent.layers import mean_over_time
@@ -49,9 +49,7 @@ class Config:
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
-        for name in ("hidden_size", "updates", "batch_size", "seeds"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        check_counts(self, "hidden_size", "updates", "batch_size", "seeds")
         for name in ("dropout", "hidden_letters"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1); got {getattr(self, name)}")

@@ -15,7 +15,7 @@ from sklearn.neural_network import MLPClassifier
 
 from experiments import _classify, _data
 from experiments._gradient_networks import draw_all
-from experiments._run import Check, Experiment, Part, Results, compute_now, main
+from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main
 from recurrent import gru, unroll
 from recurrent.layers import mean_over_time
 
@@ -44,9 +44,7 @@ class Config:
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
-        for name in ("hidden_size", "updates", "batch_size", "seeds"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        check_counts(self, "hidden_size", "updates", "batch_size", "seeds")
         if self.slots < 2:
             raise ValueError(f"slots must be at least 2, one to train on and one to test on; got {self.slots}")
         if self.noise < 0:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from experiments._classify import from_arrays, mean_loss, to_arrays, train
 from experiments._gradient_networks import Network, draw_all, hidden
-from experiments._run import Check, Experiment, Part, Results, compute_now, main
+from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main
 from experiments._truncation_figure import STAGES, plot
 from experiments.digits import READOUTS, read, split, weights_of
 from recurrent import lstm, truncation_bias, unroll
@@ -56,9 +56,7 @@ class Config:
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
-        for name in ("hidden_size", "batch_size", "updates", "networks", "batches", "repeats"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}: give a larger number")
+        check_counts(self, "hidden_size", "batch_size", "updates", "networks", "batches", "repeats")
         if list(self.windows) != sorted(set(self.windows)) or any(w < 1 or STEPS % w for w in self.windows):
             raise ValueError(f"windows must increase and divide {STEPS}; got {self.windows}: try 1 8 64")
         if self.windows[:1] != (1,) or self.windows[-1:] != (STEPS,):

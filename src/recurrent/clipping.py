@@ -103,7 +103,7 @@ def _clip(updates: Any, max_norm: float) -> tuple[Any, Array]:
     """Scales a finite tree to at most `max_norm`, also where its norm is beyond the dtype's range."""
     mantissa, exponent = pytrees.normalize_rows(updates)
     size = pytrees.norm_of_mantissa(mantissa)
-    norm = pytrees.scale_rows(size, jnp.where(exponent == pytrees.SILENT, 0, exponent))
+    norm = pytrees.scale_rows(size, exponent)
     scale = max_norm / jnp.where(size > 0, size, 1)
 
     def clip(m, g):

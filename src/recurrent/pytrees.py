@@ -9,9 +9,6 @@ from jax import Array
 
 from recurrent.types import PyTree
 
-SILENT = -(2**30)
-"""The binary exponent given to an all-zero row: far below any gradient, and safe to add to."""
-
 
 def is_inexact(leaf: Array) -> bool:
     """True for leaves that carry gradients (floating point or complex)."""
@@ -59,7 +56,7 @@ def _over_rows(tree: PyTree, num_lead: int, row: Callable[[Array, tuple[int, ...
 
 
 def max_exponent(tree: PyTree, num_lead: int = 0) -> Array:
-    """Returns int32 `k` per row with `2^(k-1) <= max|x| < 2^k`; `SILENT` for an all-zero row.
+    """Returns int32 `k` per row with `2^(k-1) <= max|x| < 2^k`; 0 for a row that is all zero or not finite.
 
     Args:
       tree: leaves `[*lead, ...]`; integer leaves are ignored.
@@ -67,7 +64,7 @@ def max_exponent(tree: PyTree, num_lead: int = 0) -> Array:
     """
     largest = _over_rows(tree, num_lead, lambda x, axes: jnp.max(x, axis=axes, initial=0), jnp.maximum)
     exponent = jnp.frexp(largest)[1].astype(jnp.int32)
-    return jnp.where(largest > 0, exponent, SILENT)
+    return jnp.where(jnp.isfinite(largest), exponent, 0)
 
 
 def scale_rows(tree: PyTree, exponent: Array) -> PyTree:
@@ -97,7 +94,7 @@ def normalize_rows(tree: PyTree, num_lead: int = 0) -> tuple[PyTree, Array]:
       The tree of mantissas and the int32 exponents `[*lead]`. A power of two costs no rounding.
     """
     exponent = max_exponent(tree, num_lead)
-    return scale_rows(tree, jnp.where(exponent == SILENT, 0, -exponent)), exponent
+    return scale_rows(tree, -exponent), exponent
 
 
 def norm(tree: PyTree, num_lead: int = 0) -> Array:
@@ -107,7 +104,7 @@ def norm(tree: PyTree, num_lead: int = 0) -> Array:
     1e20 have a finite norm, gradients of 1e-25 a non-zero one. NaN and inf in the tree give NaN or inf.
     """
     mantissa, exponent = normalize_rows(tree, num_lead)
-    return scale_rows(norm_of_mantissa(mantissa, num_lead), jnp.where(exponent == SILENT, 0, exponent))
+    return scale_rows(norm_of_mantissa(mantissa, num_lead), exponent)
 
 
 def norm_of_mantissa(mantissa: PyTree, num_lead: int = 0) -> Array:
@@ -126,7 +123,7 @@ def log10_norm(tree: PyTree, num_lead: int = 0, exponent: Array | int = 0) -> Ar
     mantissa, own = normalize_rows(tree, num_lead)
     size = norm_of_mantissa(mantissa, num_lead)
     total = (own + exponent).astype(size.dtype)
-    return jnp.where(own == SILENT, -jnp.inf, jnp.log10(size) + total * jnp.log10(2.0).astype(size.dtype))
+    return jnp.log10(size) + total * jnp.log10(2.0).astype(size.dtype)
 
 
 def all_finite(tree: PyTree, num_lead: int = 0) -> Array:

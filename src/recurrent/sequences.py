@@ -86,6 +86,11 @@ def prepare(
     return Sequence(xs, state, fresh, Flags(mask, resets))
 
 
+def num_batch_axes(xs: PyTree) -> int:
+    """Counts the axes between time and features in `[T, *batch, features]`."""
+    return jnp.ndim(jax.tree.leaves(xs)[0]) - 2
+
+
 def _steps_and_batch(xs: PyTree) -> tuple[int, tuple[int, ...]]:
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(xs)]
     if not shapes:

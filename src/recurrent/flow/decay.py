@@ -11,7 +11,7 @@ from jaxtyping import Float
 from recurrent import pytrees
 from recurrent.activations import get_activation
 from recurrent.bptt import adjoint_of, forward, retreat_step
-from recurrent.sequences import prepare
+from recurrent.sequences import num_batch_axes, prepare
 from recurrent.types import Cell, Params, PyTree, State
 
 
@@ -64,17 +64,16 @@ def gradient_decay(
     final_state, ys, record = forward(adjoint, params, *sequence, chunk=max(1, num_steps))
     (_, flags), tape = (_only_chunk(part) for part in record)
     no_dy = jax.tree.map(lambda y: jnp.zeros(y.shape[1:], y.dtype), ys)
-    start, exponent = pytrees.normalize_rows(jax.grad(loss, allow_int=True)(final_state), _num_batch_axes(xs))
+    start, exponent = pytrees.normalize_rows(jax.grad(loss, allow_int=True)(final_state), num_batch_axes(xs))
 
     def step(carry, inputs):
         dstate_t, exponent = carry
         tape_t, flags_t = inputs
         dstate_tm1, _, _ = retreat_step(adjoint, params, dstate_t, tape_t, no_dy, flags_t)
         dstate_tm1, gained = pytrees.normalize_rows(dstate_tm1, exponent.ndim)
-        exponent = exponent + jnp.where(gained == pytrees.SILENT, 0, gained)
+        exponent = exponent + gained
         return (dstate_tm1, exponent), _log_norms(dstate_tm1, exponent)
 
-    exponent = jnp.where(exponent == pytrees.SILENT, 0, exponent)
     _, earlier = jax.lax.scan(step, (start, exponent), (tape, flags), reverse=True)
     last = _log_norms(start, exponent)
     return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last)
@@ -136,10 +135,6 @@ def _log_norms(dstate: State, exponent: Array) -> Decay:
         return log_norm(d) if pytrees.is_inexact(d) else jnp.full(exponent.shape, -jnp.inf)
 
     return Decay(log_norm(dstate), jax.tree.map(leaf, dstate))
-
-
-def _num_batch_axes(xs: PyTree) -> int:
-    return jnp.ndim(jax.tree.leaves(xs)[0]) - 2
 
 
 def _only_chunk(chunked) -> PyTree:

@@ -10,7 +10,7 @@ from jax import Array
 from recurrent import pytrees
 from recurrent.bptt import advance_step, autodiff_adjoint
 from recurrent.flow.states import states_before
-from recurrent.sequences import Sequence, prepare
+from recurrent.sequences import Sequence, num_batch_axes, prepare
 from recurrent.types import Cell, Params, PyTree, State
 
 
@@ -67,7 +67,7 @@ def transport(cell: Cell, params: Params, xs: PyTree, state: State | None = None
         def step(carry, inputs_t):
             product, exponent = carry
             product, gained = pytrees.normalize_rows(product @ jacobian(inputs_t))
-            exponent = exponent + jnp.where(gained == pytrees.SILENT, 0, gained)
+            exponent = exponent + gained
             return (product, exponent), (product, exponent)
 
         start = (jnp.eye(size, dtype=dtype), jnp.zeros((), jnp.int32))
@@ -105,7 +105,7 @@ def over_rows(cell: Cell, params: Params, sequence: Sequence, function: Callable
 
         return function(jacobian, (states, xs, flags))
 
-    batch_axes = jnp.ndim(jax.tree.leaves(xs)[0]) - 2
+    batch_axes = num_batch_axes(xs)
     for _ in range(batch_axes):  # the innermost vmap takes the last batch axis
         row = jax.vmap(row, in_axes=(1, 0, 1, 1), out_axes=1)
     return row(states, fresh, xs, flags)

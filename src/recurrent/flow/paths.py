@@ -9,7 +9,7 @@ from jax import Array
 
 from recurrent import pytrees
 from recurrent.bptt import adjoint_of, advance_step, retreat_step
-from recurrent.sequences import prepare
+from recurrent.sequences import num_batch_axes, prepare
 from recurrent.types import Cell, Params, PyTree, State
 
 
@@ -66,7 +66,7 @@ def path_shares(
     zs = adjoint.project(params, sequence.xs)
     final_state, (tape, ys) = jax.lax.scan(forward, sequence.state, (zs, sequence.flags))
     no_dy = jax.tree.map(lambda y: jnp.zeros(y.shape[1:], y.dtype), ys)
-    batch_axes = jnp.ndim(jax.tree.leaves(xs)[0]) - 2
+    batch_axes = num_batch_axes(xs)
 
     def outside(dstate):
         return dstate._replace(**{through: pytrees.zeros_like(getattr(dstate, through))})
@@ -82,12 +82,11 @@ def path_shares(
             leaving = pytrees.where(flags_t.mask, leaving, pytrees.zeros_like(leaving))
         direct = jax.tree.map(jnp.subtract, direct, leaving)
         pair, gained = pytrees.normalize_rows((direct, pytrees.add(other, leaving)), batch_axes)
-        exponent = exponent + jnp.where(gained == pytrees.SILENT, 0, gained)
+        exponent = exponent + gained
         return (pair, exponent), _norms(pair, exponent)
 
     dfinal = jax.grad(loss)(final_state)
     start, exponent = pytrees.normalize_rows((dfinal, pytrees.zeros_like(dfinal)), batch_axes)
-    exponent = jnp.where(exponent == pytrees.SILENT, 0, exponent)
     _, earlier = jax.lax.scan(step, (start, exponent), (tape, sequence.flags), reverse=True)
     last = _norms(start, exponent)
     return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last)

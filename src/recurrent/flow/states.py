@@ -10,7 +10,7 @@ from jax import Array
 from recurrent import pytrees
 from recurrent.bptt import Trace, adjoint_of, advance_step, autodiff_adjoint, backpropagate
 from recurrent.combine import emit_both
-from recurrent.sequences import Sequence
+from recurrent.sequences import Sequence, num_batch_axes
 from recurrent.types import Cell, Params, PyTree, State
 from recurrent.unrolling import unroll, unroll_truncated
 
@@ -177,7 +177,7 @@ def first_nonfinite_step(
       state: the state before the first step.
       **flags: `lengths`, `mask`, `resets`, as for `unroll`.
     """
-    batch_axes = jnp.ndim(jax.tree.leaves(xs)[0]) - 2
+    batch_axes = num_batch_axes(xs)
     num_steps = jax.tree.leaves(xs)[0].shape[0]
     _, emitted = unroll(emit_both(cell), params, xs, state, **flags)
     gradients = state_gradients(cell, params, xs, loss, state, **flags)
