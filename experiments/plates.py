@@ -160,7 +160,7 @@ def plot(results: Results):
         f"Digits at places never trained: GRU {summary['gru, places never trained']:.1%}, "
         f"MLP {summary['mlp, places never trained']:.1%}, chance 10 %"
     )
-    axis.legend(loc="center right")
+    figure.legend(loc="outside lower center", ncols=4)
     return figure
 
 
