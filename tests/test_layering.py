@@ -9,7 +9,7 @@ import recurrent
 
 PACKAGE = Path(recurrent.__file__).parent
 FLOORS = [
-    {"types", "pytrees", "activations", "spectra", "chunks"},
+    {"types", "pytrees", "activations", "spectra", "chunks", "buffers"},
     {"initializers", "batching", "losses", "sequences", "clipping", "wiring"},
     {"cells", "combine", "bptt"},
     {"stacking", "transition", "noise"},

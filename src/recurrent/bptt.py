@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from recurrent import chunks, pytrees
+from recurrent import buffers, pytrees
 from recurrent.sequences import Flags, prepare
 from recurrent.types import Adjoint, Cell, Params, PyTree, State
 
@@ -91,19 +91,11 @@ def backpropagate(
     """
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
     adjoint = adjoint_of(cell)
-    final_state, _, record = forward(adjoint, params, *sequence, reverse=reverse)
+    options = {"chunk": chunk_size(adjoint, params, sequence.xs), "reverse": reverse}
+    final_state, _, record = forward(adjoint, params, *sequence, **options)
     dfinal_state = pytrees.zeros_like(final_state) if dfinal_state is None else dfinal_state
-    return backward(adjoint, params, *sequence[1:], record, dfinal_state, dys, reverse=reverse, trace=trace)
-
-
-class Record(NamedTuple):
-    """What the forward pass leaves for the backward pass: the inputs, the flags and the tape, in chunks.
-
-    `tape` holds one entry per step, or, if it is to be computed again, the state before each chunk.
-    """
-
-    inputs: chunks.Chunked
-    tape: chunks.Chunked
+    xs, _, fresh, flags = sequence
+    return backward(adjoint, params, xs, fresh, flags, record, dfinal_state, dys, trace=trace, **options)
 
 
 def forward(
@@ -114,11 +106,11 @@ def forward(
     fresh: State,
     flags: Flags,
     *,
+    chunk: int,
     reverse: bool = False,
     unroll: int = 1,
-    chunk: int | None = None,
     keep_tape: bool = True,
-) -> tuple[State, PyTree, Record]:
+) -> tuple[State, PyTree, PyTree]:
     """Runs a cell over a sequence and records what its backward pass needs.
 
     Args:
@@ -128,71 +120,81 @@ def forward(
       state: before the first step.
       fresh: what resets return to.
       flags: per-step flags.
+      chunk: steps whose inputs are projected at a time; see `chunk_size`.
       reverse: run from the last step to the first.
       unroll: steps per iteration of the compiled loop.
-      chunk: steps per chunk of time; chosen from `CHUNK_BYTES` by default.
-      keep_tape: keep every step's tape (O(T) memory), or the state before each chunk only (O(T / chunk)).
+      keep_tape: record every step's tape (O(T) memory), or the state before each chunk only (O(T / chunk)).
 
     Returns:
-      The final state, the outputs `[T, *batch, ...]`, and the record.
+      The final state, the outputs `[T, *batch, ...]`, and the record: the tape `[T, ...]`, or states `[chunks, ...]`.
     """
     num_steps = jax.tree.leaves(xs)[0].shape[0]
-    size = chunk or _chunk_size(adjoint, params, xs, num_steps)
-    inputs = chunks.split((xs, flags), num_steps, size)
+    y_t, tape_t = _step_outputs(adjoint, params, xs, state)
+    ys = buffers.allocate(y_t, num_steps)
+    record = buffers.allocate(tape_t, num_steps) if keep_tape else buffers.allocate(state, -(-num_steps // chunk))
 
-    def run_chunk(state_tm1, inputs):
-        state_t, ys, tape = _advance_chunk(adjoint, params, fresh, state_tm1, inputs, reverse, unroll)
-        return state_t, (ys, tape if keep_tape else state_tm1)
+    def run_chunk(start, size, carry):
+        state, ys, record = carry
+        if keep_tape:
+            outputs = (ys, record)
+        else:
+            outputs, record = (ys,), buffers.write(record, start // chunk, state)
+        inputs = buffers.read_span((xs, flags), start, size)
+        state, outputs = _advance_chunk(adjoint, params, fresh, state, inputs, outputs, start, reverse, unroll)
+        return (state, *outputs) if keep_tape else (state, *outputs, record)
 
-    final_state, outputs = chunks.scan(run_chunk, state, inputs, reverse=reverse)
-    ys = chunks.merge(chunks.pick(outputs, 0))
-    return final_state, ys, Record(inputs, chunks.pick(outputs, 1))
+    return buffers.over_chunks(run_chunk, (state, ys, record), num_steps, chunk, reverse=reverse)
 
 
 def backward(
     adjoint: Adjoint,
     params: Params,
-    state: State,
+    xs: PyTree,
     fresh: State,
     flags: Flags,
-    record: Record,
+    record: PyTree,
     dfinal_state: State,
     dys: PyTree,
     *,
+    chunk: int,
     reverse: bool = False,
     unroll: int = 1,
     keep_tape: bool = True,
     trace: bool = False,
 ) -> Gradients:
     """Runs the deltas back through a recorded sequence. See `forward` for the arguments."""
-    del state
-    num_steps = jax.tree.leaves(dys)[0].shape[0]
-    dys = chunks.split(dys, num_steps, _size_of(record.inputs))
+    num_steps = jax.tree.leaves(xs)[0].shape[0]
+    stored = _transposed(params)
 
-    def run_chunk(carry, inputs):
-        dstate, dfresh, dparams = carry
-        (xs, flags), tape, dys = inputs
+    def run_chunk(start, size, carry):
+        dstate, dfresh, dparams, dxs, traced = carry
+        inputs = buffers.read_span((xs, flags), start, size)
+        tape, offset = record, start
         if not keep_tape:
-            _, _, tape = _advance_chunk(adjoint, params, fresh, tape, (xs, flags), reverse, unroll)
+            tape, offset = _tape_again(adjoint, params, fresh, buffers.read(record, start // chunk), inputs, reverse, unroll), 0
 
-        def step(carry, inputs):
+        def step(carry, j):
             dstate_t, dfresh = carry
-            dstate_tm1, deltas_t, dfresh_t = retreat_step(adjoint, params, dstate_t, *inputs)
+            at_t = buffers.read(tape, offset + j), buffers.read(dys, start + j), buffers.read(flags, start + j)
+            dstate_tm1, deltas_t, dfresh_t = retreat_step(adjoint, _transposed_back(stored), dstate_t, *at_t)
             dfresh = dfresh if dfresh_t is None else pytrees.add(dfresh, dfresh_t)
             return (dstate_tm1, dfresh), (deltas_t, dstate_t if trace else None)
 
-        (dstate, dfresh), (deltas, dstates) = jax.lax.scan(
-            step, (dstate, dfresh), (tape, dys, flags), reverse=not reverse, unroll=unroll
-        )
-        dparams_chunk, dxs = adjoint.collect(params, xs, tape, deltas)
-        traced = Trace(dstates, deltas, tape) if trace else None
-        return (dstate, dfresh, pytrees.add(dparams, dparams_chunk)), (dxs, traced)
+        steps = jnp.arange(size)
+        (dstate, dfresh), (deltas, dstates) = jax.lax.scan(step, (dstate, dfresh), steps, reverse=not reverse, unroll=unroll)
+        dparams_chunk, dxs_chunk = adjoint.collect(params, inputs[0], buffers.read_span(tape, offset, size), deltas)
+        traced = buffers.write_span(traced, start, (dstates, deltas)) if trace else None
+        return dstate, dfresh, pytrees.add(dparams, dparams_chunk), buffers.write_span(dxs, start, dxs_chunk), traced
 
-    start = (dfinal_state, pytrees.zeros_like(fresh), pytrees.zeros_like(params))
-    pieces = chunks.together(record.inputs, record.tape, dys)
-    (dstate, dfresh, dparams), outputs = chunks.scan(run_chunk, start, pieces, reverse=not reverse)
-    traced = chunks.merge(chunks.pick(outputs, 1)) if trace else None
-    return Gradients(dparams, dstate, dfresh, chunks.merge(chunks.pick(outputs, 0)), traced)
+    traced = None
+    if trace:
+        at_t = buffers.step_shapes((record, dys))
+        deltas_t = jax.eval_shape(lambda tape_t, dy_t: adjoint.retreat(params, tape_t, dfinal_state, dy_t)[1], *at_t)
+        traced = buffers.allocate((dfinal_state, deltas_t), num_steps)
+    carry = (dfinal_state, pytrees.zeros_like(fresh), pytrees.zeros_like(params), pytrees.zeros_like(xs), traced)
+    *gradients, traced = buffers.over_chunks(run_chunk, carry, num_steps, chunk, reverse=not reverse)
+    dstate, dfresh, dparams, dxs = gradients
+    return Gradients(dparams, dstate, dfresh, dxs, Trace(*traced, record) if trace else None)
 
 
 def advance_step(adjoint, params, fresh, state_tm1, z_t, flags_t: Flags):
@@ -226,22 +228,30 @@ def retreat_step(adjoint, params, dstate_t, tape_t, dy_t, flags_t: Flags):
 
 def explicit_scan(adjoint: Adjoint, params, xs, state, fresh, flags, *, reverse, unroll, checkpoint_every):
     """Runs a cell over a sequence so that its gradient is the adjoint's: `(final_state, ys)`."""
-    options = {"reverse": reverse, "unroll": unroll, "keep_tape": checkpoint_every is None}
+    options = {
+        "chunk": checkpoint_every or chunk_size(adjoint, params, xs),
+        "reverse": reverse,
+        "unroll": unroll,
+        "keep_tape": checkpoint_every is None,
+    }
 
     @jax.custom_vjp
     def run(params, xs, state, fresh, flags):
-        final_state, ys, _ = forward(adjoint, params, xs, state, fresh, flags, chunk=checkpoint_every, **options)
-        return final_state, ys
+        def step(state_tm1, inputs):  # no gradient is wanted: the plain loop is the fastest
+            x_t, flags_t = inputs
+            return advance_step(adjoint, params, fresh, state_tm1, adjoint.project(params, x_t), flags_t)[:2]
+
+        return jax.lax.scan(step, state, (xs, flags), reverse=reverse, unroll=unroll)
 
     def run_forward(params, xs, state, fresh, flags):
-        final_state, ys, record = forward(adjoint, params, xs, state, fresh, flags, chunk=checkpoint_every, **options)
-        return (final_state, ys), (params, state, fresh, flags, record)
+        final_state, ys, record = forward(adjoint, params, xs, state, fresh, flags, **options)
+        return (final_state, ys), (params, xs, state, fresh, flags, record)
 
     def run_backward(residuals, cotangents):
-        params, state, fresh, flags, record = residuals
+        params, xs, state, fresh, flags, record = residuals
         dfinal_state, dys = cotangents
         dfinal_state = _without_float0(dfinal_state, state)
-        gradients = backward(adjoint, params, state, fresh, flags, record, dfinal_state, dys, **options)
+        gradients = backward(adjoint, params, xs, fresh, flags, record, dfinal_state, dys, **options)
         dstate, dfresh = _with_float0(gradients.state, state), _with_float0(gradients.fresh, state)
         return gradients.params, gradients.xs, dstate, dfresh, None
 
@@ -289,30 +299,54 @@ def autodiff_adjoint(cell: Cell) -> Adjoint:
     return Adjoint(project, advance, retreat, collect)
 
 
-def _advance_chunk(adjoint, params, fresh, state, inputs, reverse, unroll):
-    xs, flags = inputs
-
-    def step(state_tm1, inputs):
-        state_t, y_t, tape_t = advance_step(adjoint, params, fresh, state_tm1, *inputs)
-        return state_t, (y_t, tape_t)
-
-    zs = adjoint.project(params, xs)
-    state, (ys, tape) = jax.lax.scan(step, state, (zs, flags), reverse=reverse, unroll=unroll)
-    return state, ys, tape
-
-
-def _chunk_size(adjoint: Adjoint, params: Params, xs: PyTree, num_steps: int) -> int:
+def chunk_size(adjoint: Adjoint, params: Params, xs: PyTree) -> int:
     """Steps whose projected inputs fill `CHUNK_BYTES`, evened out so that the last chunk is not a stub."""
+    num_steps = jax.tree.leaves(xs)[0].shape[0]
     zs = jax.eval_shape(adjoint.project, params, xs)
     total = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(zs))
     count = max(1, -(-total // CHUNK_BYTES))
     return max(1, -(-num_steps // count))
 
 
-def _size_of(chunked: chunks.Chunked) -> int:
-    if chunked.whole is not None:
-        return jax.tree.leaves(chunked.whole)[0].shape[1]
-    return max(1, jax.tree.leaves(chunked.rest)[0].shape[0])
+def _advance_chunk(adjoint, params, fresh, state, inputs, outputs, offset, reverse, unroll):
+    """Runs one chunk; `outputs` are buffers for y_t and, if there are two, the tape, written from `offset` on."""
+    xs, flags = inputs
+    size = jax.tree.leaves(xs)[0].shape[0]
+    zs = adjoint.project(params, xs)
+
+    def step(j, carry):
+        state_tm1, outputs = carry
+        j = size - 1 - j if reverse else j
+        state_t, *outputs_t = advance_step(adjoint, params, fresh, state_tm1, *buffers.read((zs, flags), j))
+        return state_t, buffers.write(outputs, offset + j, tuple(outputs_t)[: len(outputs)])
+
+    return jax.lax.fori_loop(0, size, step, (state, outputs), unroll=unroll)
+
+
+def _tape_again(adjoint, params, fresh, state, inputs, reverse, unroll):
+    """The tape of one chunk, from the state before it."""
+    outputs_t = _step_outputs(adjoint, params, inputs[0], state)
+    outputs = buffers.allocate(outputs_t, jax.tree.leaves(inputs[0])[0].shape[0])
+    return _advance_chunk(adjoint, params, fresh, state, inputs, outputs, 0, reverse, unroll)[1][1]
+
+
+def _step_outputs(adjoint, params, xs, state) -> tuple[PyTree, PyTree]:
+    """Shapes of the output and the tape of one step."""
+
+    def step(x_t):
+        return adjoint.advance(params, state, adjoint.project(params, x_t))[1:]
+
+    return jax.eval_shape(step, buffers.step_shapes(xs))
+
+
+def _transposed(params: Params) -> Params:
+    """Stores matrices transposed, out of the compiler's sight: a product with W' reads rows, in every step of the loop."""
+    return jax.lax.optimization_barrier(jax.tree.map(lambda leaf: leaf.T if leaf.ndim == 2 else leaf, params))
+
+
+def _transposed_back(stored: Params) -> Params:
+    """The params themselves. Called inside the loop, it costs nothing: the compiler folds it into the product."""
+    return jax.tree.map(lambda leaf: leaf.T if leaf.ndim == 2 else leaf, stored)
 
 
 def _with_float0(cotangents: PyTree, primals: PyTree) -> Any:

@@ -51,14 +51,3 @@ def scan(body: Callable, carry: PyTree, chunked: Chunked, *, reverse: bool = Fal
     if not reverse and chunked.rest is not None:
         carry, rest = body(carry, chunked.rest)
     return carry, Chunked(whole, rest)
-
-
-def together(*sequences: Chunked) -> Chunked:
-    """Makes one chunked sequence of tuples from several with the same chunks."""
-    whole, rest = zip(*sequences, strict=True)
-    return Chunked(None if whole[0] is None else whole, None if rest[0] is None else rest)
-
-
-def pick(chunked: Chunked, index: int) -> Chunked:
-    """Takes one member out of a chunked sequence of tuples; the inverse of `together`."""
-    return Chunked(*(None if part is None else part[index] for part in chunked))

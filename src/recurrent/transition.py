@@ -18,6 +18,7 @@ from recurrent.cells.common import (
     dot,
     input_projection,
     outer,
+    preactivation,
     projection_gradients,
     sum_rows,
     zero_state,
@@ -247,7 +248,7 @@ def deep_transition(
     project = input_projection("deep_transition", DeepTransitionParams, input_size, hidden_size, dtype)
 
     def advance(params, h_tm1, z_t):
-        outputs = [phi.apply(z_t + dot(h_tm1, params.recurrent_kernel, dtype))]
+        outputs = [phi.apply(preactivation(params, z_t, h_tm1, dtype))]
         for index, layer in enumerate(params.layers):
             a = add_bias(dot(outputs[-1], layer.kernel, dtype), layer.bias)
             if shortcut and index == len(params.layers) - 1:

@@ -16,6 +16,7 @@ from recurrent.cells.common import (
     dot,
     input_projection,
     outer,
+    preactivation,
     projection_gradients,
     zero_state,
 )
@@ -93,7 +94,7 @@ def elman(
     project = input_projection("elman", ElmanParams, input_size, hidden_size, dtype)
 
     def advance(params, h_tm1, z_t):
-        a_t = z_t + dot(h_tm1, params.recurrent_kernel, dtype)
+        a_t = preactivation(params, z_t, h_tm1, dtype)
         h_t = phi(a_t)
         return h_t, h_t, ElmanTape(h_tm1, h_t)
 

@@ -147,6 +147,7 @@ def _interpolate_backward(dh_t: Array, h_tm1: Array, gates: GRUGates) -> tuple[A
 def _reset_before(dtype: DTypeLike | None) -> dict[str, Any]:
     def advance(params, h_tm1, z_t):
         hidden = h_tm1.shape[-1]
+        z_t = add_bias(z_t, params.bias)
         rz = jax.nn.sigmoid(z_t[..., : 2 * hidden] + dot(h_tm1, params.recurrent_kernel[:, : 2 * hidden], dtype))
         r, z = jnp.split(rz, 2, axis=-1)
         n = jnp.tanh(z_t[..., 2 * hidden :] + dot(r * h_tm1, params.recurrent_kernel[:, 2 * hidden :], dtype))
@@ -188,7 +189,7 @@ def _reset_after(dtype: DTypeLike | None) -> dict[str, Any]:
         return jnp.concatenate([dr, dz, dn * r], axis=-1)
 
     def advance(params, h_tm1, z_t):
-        z_r, z_z, z_n = split_gates(z_t)
+        z_r, z_z, z_n = split_gates(add_bias(z_t, params.bias))
         s_r, s_z, s_n = split_gates(dot(h_tm1, params.recurrent_kernel, dtype))
         r, z = jax.nn.sigmoid(z_r + s_r), jax.nn.sigmoid(z_z + s_z)
         s = add_bias(s_n, params.recurrent_bias)

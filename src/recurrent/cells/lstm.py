@@ -14,6 +14,7 @@ from recurrent.cells.common import (
     dot,
     input_projection,
     outer,
+    preactivation,
     projection_gradients,
     zero_state,
 )
@@ -116,7 +117,7 @@ def lstm(
     project = input_projection("lstm", LSTMParams, input_size, hidden_size, dtype)
 
     def advance(params, state, z_t):
-        z = split_gates(z_t + dot(state.h, params.recurrent_kernel, dtype))
+        z = split_gates(preactivation(params, z_t, state.h, dtype))
         i, f, o = jax.nn.sigmoid(z.i), jax.nn.sigmoid(z.f), jax.nn.sigmoid(z.o)
         g = jnp.tanh(z.g)
         c_t = f * state.c + i * g

@@ -15,6 +15,7 @@ from recurrent.cells.common import (
     dot,
     input_projection,
     outer,
+    preactivation,
     projection_gradients,
     state_dtype,
     sum_rows,
@@ -153,10 +154,10 @@ def teacher_forced(
         raise ValueError(f"teacher_forced: targets must have shape [T, *batch, output] = {expected}; got {targets.shape}")
     wide = targets.astype(state_dtype(params.bias.dtype))
     before = jnp.concatenate([jnp.zeros_like(wide[:1]), wide[:-1]])
-    zs = add_bias(dot(xs, params.input_kernel, None), params.bias)
+    zs = dot(xs, params.input_kernel, None)
     return _equations(params, get_activation(activation).apply, zs, before)[1]
 
 
 def _equations(params, phi, z, o_before):
-    h = phi(z + dot(o_before, params.recurrent_kernel, None))
+    h = phi(preactivation(params, z, o_before, None))
     return h, add_bias(dot(h, params.output_kernel, None), params.output_bias)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from recurrent import pytrees
 from recurrent.activations import get_activation
-from recurrent.bptt import adjoint_of, forward, retreat_step
+from recurrent.bptt import adjoint_of, chunk_size, forward, retreat_step
 from recurrent.sequences import num_batch_axes, prepare
 from recurrent.types import Cell, Params, PyTree, State
 
@@ -60,9 +60,7 @@ def gradient_decay(
     """
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
     adjoint = adjoint_of(cell)
-    num_steps = jax.tree.leaves(sequence.xs)[0].shape[0]
-    final_state, ys, record = forward(adjoint, params, *sequence, chunk=max(1, num_steps))
-    (_, flags), tape = (_only_chunk(part) for part in record)
+    final_state, ys, tape = forward(adjoint, params, *sequence, chunk=chunk_size(adjoint, params, sequence.xs))
     no_dy = jax.tree.map(lambda y: jnp.zeros(y.shape[1:], y.dtype), ys)
     start, exponent = pytrees.normalize_rows(jax.grad(loss, allow_int=True)(final_state), num_batch_axes(xs))
 
@@ -74,7 +72,7 @@ def gradient_decay(
         exponent = exponent + gained
         return (dstate_tm1, exponent), _log_norms(dstate_tm1, exponent)
 
-    _, earlier = jax.lax.scan(step, (start, exponent), (tape, flags), reverse=True)
+    _, earlier = jax.lax.scan(step, (start, exponent), (tape, sequence.flags), reverse=True)
     last = _log_norms(start, exponent)
     return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last)
 
@@ -135,8 +133,3 @@ def _log_norms(dstate: State, exponent: Array) -> Decay:
         return log_norm(d) if pytrees.is_inexact(d) else jnp.full(exponent.shape, -jnp.inf)
 
     return Decay(log_norm(dstate), jax.tree.map(leaf, dstate))
-
-
-def _only_chunk(chunked) -> PyTree:
-    """The single chunk that a forward pass with `chunk=T` leaves."""
-    return chunked.rest if chunked.whole is None else jax.tree.map(lambda leaf: leaf[0], chunked.whole)
