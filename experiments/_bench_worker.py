@@ -147,9 +147,8 @@ def _jax_program(peer: str, network: Network, size: Size, training: bool) -> Pro
         (in_our_layout,) = jax.vjp(convert, params)[1](gradient)
         return float(value), comparable(in_our_layout)
 
-    memory = None
-    if jax.default_backend() != "cpu":
-        memory = compiled.memory_analysis().temp_size_in_bytes / 1e6
+    analysis = compiled.memory_analysis()
+    memory = None if analysis is None or jax.default_backend() == "cpu" else analysis.temp_size_in_bytes / 1e6
     return Program(lambda: jax.block_until_ready(compiled(weights, xs)), read, compile_s, memory)
 
 

@@ -2,7 +2,8 @@
 
 Every library runs in a process of its own, from the same weights and inputs. Nothing is timed before loss and gradients
 agree. Then each round asks one process after the other, so that whatever slows the machine slows them all, and a ratio is
-taken between two times of the same round. `make benchmark` installs the other libraries; those that are missing are left out, and named.
+taken between two times of the same round. `make benchmark` installs the other libraries; those that are missing are left
+out, and named.
 """
 
 import contextlib

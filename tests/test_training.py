@@ -423,6 +423,23 @@ class TestFit:
         ]
         assert set(rows[0]) == {"step", "loss", "gradient_norm", "clip_rate", "nonfinite", "first"}
 
+    def test_tensorboard_gets_the_rows_of_the_log(self, tmp_path):
+        from tensorboardX.proto.event_pb2 import Event
+
+        fit_quadratic(5, every=2, log=tmp_path / "log.csv", tensorboard=tmp_path / "events")
+        (file,) = (tmp_path / "events").iterdir()
+        data, found = file.read_bytes(), {}
+        while data:  # each record: length, checksum of it, the event, checksum of that
+            size = int.from_bytes(data[:8], "little")
+            event, data = Event.FromString(data[12 : 12 + size]), data[16 + size :]
+            for value in event.summary.value:
+                found[value.tag, event.step] = value.simple_value
+        rows = rows_of(tmp_path / "log.csv")
+        for row in rows:
+            for name in ("loss", "gradient_norm", "clip_rate"):
+                np.testing.assert_allclose(found[name, int(row["step"])], float(row[name]), rtol=1e-6)
+        assert {step for _, step in found} == {2, 4, 5}
+
     def test_rows_after_the_restored_step_are_dropped(self, tmp_path):
         log, checkpoints = tmp_path / "log.csv", Checkpoints(tmp_path / "checkpoints", CONFIG)
         fit_quadratic(4, every=2, log=log, checkpoints=checkpoints)

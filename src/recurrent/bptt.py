@@ -192,9 +192,9 @@ def backward(
         deltas_t = jax.eval_shape(lambda tape_t, dy_t: adjoint.retreat(params, tape_t, dfinal_state, dy_t)[1], *at_t)
         traced = buffers.allocate((dfinal_state, deltas_t), num_steps)
     carry = (dfinal_state, pytrees.zeros_like(fresh), pytrees.zeros_like(params), pytrees.zeros_like(xs), traced)
-    *gradients, traced = buffers.over_chunks(run_chunk, carry, num_steps, chunk, reverse=not reverse)
-    dstate, dfresh, dparams, dxs = gradients
-    return Gradients(dparams, dstate, dfresh, dxs, Trace(*traced, record) if trace else None)
+    carry = buffers.over_chunks(run_chunk, carry, num_steps, chunk, reverse=not reverse)
+    dstate, dfresh, dparams, dxs, traced = carry
+    return Gradients(dparams, dstate, dfresh, dxs, None if traced is None else Trace(*traced, record))
 
 
 def advance_step(adjoint, params, fresh, state_tm1, z_t, flags_t: Flags):

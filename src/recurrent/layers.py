@@ -6,6 +6,14 @@ bidirectional networks come in three forms, which are three expressions:
     merged at every layer   serial(bidirectional(a, b), bidirectional(c, d))
     two towers              bidirectional(stack(a, c), stack(b, d))
     alternating directions  serial(scanned(a), scanned(c, reverse=True))
+
+The patterns of input and output are expressions, too:
+
+    one to one              unroll(cell, params, x[None])[0]
+    many to one             the final state of unroll, last_valid(ys, lengths), or mean_over_time(ys, mask)
+    one to many             unroll(cell, params, at_first_step(x, T)) or at_every_step(x, T)
+    many to many, aligned   unroll(cell, params, xs)[1]
+    many to many, unaligned recurrent.seq2seq
 """
 
 from collections.abc import Callable
@@ -181,6 +189,16 @@ def time_distributed(function: Callable[[PyTree], PyTree]) -> Layer:
         return _masked(function, xs, lengths, mask)
 
     return Layer(lambda key: (), apply)
+
+
+def at_first_step(x: Float[Array, "*batch features"], num_steps: int) -> Float[Array, "T *batch features"]:
+    """x, 0, 0, ...: one input for a whole sequence, seen at the first step only."""
+    return jnp.zeros((num_steps, *x.shape), x.dtype).at[0].set(x)
+
+
+def at_every_step(x: Float[Array, "*batch features"], num_steps: int) -> Float[Array, "T *batch features"]:
+    """x, x, x, ...: one input for a whole sequence, seen at every step."""
+    return jnp.broadcast_to(x, (num_steps, *x.shape))
 
 
 def last_valid(values: PyTree, lengths: Array) -> PyTree:

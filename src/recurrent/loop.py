@@ -28,6 +28,7 @@ def fit(
     every: int = 100,
     checkpoints: Checkpoints | None = None,
     log: str | Path | None = None,
+    tensorboard: str | Path | None = None,
     stopping: EarlyStopping | None = None,
     progress: bool = True,
 ) -> TrainState:
@@ -50,6 +51,7 @@ def fit(
       log: a csv file: step, means since the row before of loss, gradient norm (of finite gradients), share of clipped and
         number of non-finite gradients, steps per second (compilation included, evaluation not), aux, and validation metrics.
         When a run resumes, rows after the restored step are dropped.
+      tensorboard: a folder for event files of TensorBoard with the same rows; a resumed run replaces what it repeats.
       stopping: ends the training early, by the validation loss; resumed with the checkpoints.
       progress: shows a bar with loss, gradient norm, share of clipped gradients and steps per second.
 
@@ -61,7 +63,7 @@ def fit(
         advance `step` and `position` by 1, and as `restore_checkpoint` and `save_checkpoint`.
       FloatingPointError: the loss is not finite. The latest checkpoint is from before.
       OSError: a checkpoint or a row could not be written.
-      ImportError: `progress` without tqdm.
+      ImportError: `progress` without tqdm, or `tensorboard` without tensorboardX.
     """
     _check(num_steps=num_steps, every=every)
     if stopping is not None:
@@ -76,7 +78,8 @@ def fit(
         lost_rows = 1 if train_state is given_state else math.inf
     if log is not None:
         _prepare_log(Path(log), int(train_state.step), lost_rows)
-    with _progress_bar(progress, int(train_state.step), num_steps) as report:
+    step = int(train_state.step)
+    with _progress_bar(progress, step, num_steps) as report, _event_files(tensorboard, step) as write_events:
         while (step := int(train_state.step)) < num_steps and not (stopping and stopping.stopped):
             until = min(num_steps, (step // every + 1) * every)
             train_state, row = _advance(train_step, train_state, batches_at, until - step, report)
@@ -84,8 +87,10 @@ def fit(
             loss = _validation_loss(measured) if evaluate else None
             if stopping and loss is not None:
                 stopping = stopping.update(loss)
+            row |= {f"validation_{name}": value for name, value in measured.items()}
+            write_events(row)
             if log is not None:
-                _append_row(Path(log), {**row, **{f"validation_{name}": value for name, value in measured.items()}})
+                _append_row(Path(log), row)
             if checkpoints is not None:
                 notes = {"stopping": stopping._asdict()} if stopping else {}
                 save_checkpoint(checkpoints, train_state, validation_loss=loss, notes=notes)
@@ -181,6 +186,27 @@ def _progress_bar(shown: bool, step: int, num_steps: int) -> Iterator[Callable[[
             bar.update()
 
         yield report
+
+
+@contextlib.contextmanager
+def _event_files(folder: str | Path | None, step: int) -> Iterator[Callable[[dict[str, float]], None]]:
+    """Yields a function that writes a row for TensorBoard."""
+    if folder is None:
+        yield lambda row: None
+        return
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError as error:
+        raise ImportError("tensorboard=... needs tensorboardX: install recurrent-jax[tensorboard], or use log=...") from error
+    with SummaryWriter(str(folder), purge_step=step + 1) as writer:
+
+        def write(row: dict[str, float]) -> None:
+            for name, value in row.items():
+                if name != "step":
+                    writer.add_scalar(name, value, int(row["step"]))
+            writer.flush()
+
+        yield write
 
 
 def _prepare_log(path: Path, step: int, lost_rows: float) -> None:
