@@ -117,7 +117,8 @@ def _checkpointing(budget: float) -> list[Cost]:
 def _temporary_bytes(size: Size, backprop: Any, checkpoint_every: int | None) -> float:
     """What the compiled training step holds besides its arguments and results."""
     gradient, params, xs = _gradient(size, backprop, checkpoint_every=checkpoint_every)
-    return jax.jit(gradient).lower(params, xs).compile().memory_analysis().temp_size_in_bytes
+    analysis = jax.jit(gradient).lower(params, xs).compile().memory_analysis()
+    return float("nan") if analysis is None else analysis.temp_size_in_bytes
 
 
 def _sweeps(budget: float) -> list[Cost]:

@@ -194,7 +194,10 @@ def backward(
     carry = (dfinal_state, pytrees.zeros_like(fresh), pytrees.zeros_like(params), pytrees.zeros_like(xs), traced)
     carry = buffers.over_chunks(run_chunk, carry, num_steps, chunk, reverse=not reverse)
     dstate, dfresh, dparams, dxs, traced = carry
-    return Gradients(dparams, dstate, dfresh, dxs, None if traced is None else Trace(*traced, record))
+    if traced is not None:
+        dstates, deltas = traced
+        traced = Trace(dstates, deltas, record)
+    return Gradients(dparams, dstate, dfresh, dxs, traced)
 
 
 def advance_step(adjoint, params, fresh, state_tm1, z_t, flags_t: Flags):
