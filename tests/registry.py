@@ -19,6 +19,11 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "lstm": lambda **kw: recurrent.lstm(INPUT, HIDDEN, **kw),
     "gru-before": lambda **kw: recurrent.gru(INPUT, HIDDEN, reset="before", **kw),
     "gru-after": lambda **kw: recurrent.gru(INPUT, HIDDEN, reset="after", **kw),
+    "diagonal": lambda **kw: recurrent.diagonal(INPUT, HIDDEN, **kw),
+    "lru": lambda **kw: recurrent.lru(INPUT, HIDDEN, **kw),
+    "lru-dense": lambda **kw: recurrent.lru(INPUT, HIDDEN, output_size=2, skip="dense", **kw),
+    "min_gru": lambda **kw: recurrent.min_gru(INPUT, HIDDEN, **kw),
+    "min_lstm": lambda **kw: recurrent.min_lstm(INPUT, HIDDEN, candidate="positive", **kw),
     "emit_state": lambda **kw: recurrent.emit_state(recurrent.lstm(INPUT, HIDDEN, **kw)),
     "emit_both": lambda **kw: recurrent.emit_both(recurrent.gru(INPUT, HIDDEN, **kw)),
     "learned_state": lambda **kw: recurrent.learned_state(recurrent.lstm(INPUT, HIDDEN, **kw), scale=0.5),
@@ -58,6 +63,10 @@ FACTORIES = {
     "zoneout",
     "layer_norm_lstm",
     "layer_norm_gru",
+    "diagonal",
+    "lru",
+    "min_gru",
+    "min_lstm",
 }
 """The public functions that return cells and stand in `CELLS`."""
 

@@ -88,6 +88,66 @@ def test_step_is_advance_after_project(name):
     assert_close((after, y_t), cell.step(params, state, xs[0]))
 
 
+def affine_run(cell, params, xs, state):
+    """The states and outputs that the linear form of a cell promises."""
+    a, b = cell.linear.coefficients(params, xs)
+    states = []
+    for t in range(len(xs)):
+        at_t = lambda tree, t=t: jax.tree.map(lambda leaf: leaf[t], tree)  # noqa: E731
+        state = jax.tree.map(jnp.add, cell.linear.algebra.product(at_t(a), state), at_t(b))
+        states.append(state)
+    states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    return state, cell.linear.output(params, states, xs)
+
+
+def test_the_linear_form_is_the_step(name):
+    cell, params, xs, state = setting(name)
+    if cell.linear is None:
+        pytest.skip("not linear in its state")
+    assert_close(affine_run(cell, params, xs, state), runner(name)(params, xs, state))
+    one = cell.linear.algebra.one(state)
+    assert_close(cell.linear.algebra.product(one, state), state, 0)
+    # ⟨p, a · q⟩ = ⟨ā · p, q⟩ over the real leaves
+    p, a, q = (jax.tree.map(lambda leaf, k=k: random_array(leaf.shape, k), state) for k in (11, 12, 13))
+    inner = lambda u, v: sum(map(jnp.vdot, jax.tree.leaves(u), jax.tree.leaves(v)))  # noqa: E731
+    product, _, conjugate = cell.linear.algebra
+    assert_close(inner(p, product(a, q)), inner(product(conjugate(a), p), q))
+
+
+@pytest.mark.parametrize("inner", ["min_gru", "lru"])
+@pytest.mark.parametrize("adjoint", [True, False])
+def test_no_combinator_leaves_a_linear_form_that_lies(inner, adjoint):
+    cell = CELLS[inner](param_dtype=jnp.float64)
+    cell = cell if adjoint else cell._replace(adjoint=None)
+    key = jax.random.key(5)
+    wrapped = {
+        "emit_state": recurrent.emit_state(cell),
+        "emit_both": recurrent.emit_both(cell),
+        "learned_state": recurrent.learned_state(cell, scale=0.5),
+        "clip_state_gradients": recurrent.clip_state_gradients(cell, 1e-3),
+        "residual": recurrent.residual(cell),
+        "stack": recurrent.stack(cell),
+        "dense_skip": recurrent.dense_skip(cell),
+        "grouped": recurrent.grouped(cell),
+        "mlp_input": recurrent.mlp_input(cell, (INPUT, INPUT)),
+        "mlp_output": recurrent.mlp_output(cell, (4 if inner == "min_gru" else INPUT, 2)),
+        "dropout": recurrent.dropout(cell, 0.4, key=key),
+        "variational_dropout": recurrent.variational_dropout(cell, 0.4, key=key, where="input"),
+        "zoneout": recurrent.zoneout(cell, 0.3, key=key),
+    }
+    assert set(wrapped) | {"deep_transition"} >= {f for f in FACTORIES if takes_cells(f)}
+    assert {name for name, outer in wrapped.items() if outer.linear} == {"emit_state", "emit_both", "learned_state"}
+    for name in ("emit_state", "emit_both", "learned_state"):
+        outer = wrapped[name]
+        params, xs = perturbed(outer.init(key), 1), random_array((T, B, INPUT), 3)
+        state = outer.initial_state(params, (B,))
+        assert_close(affine_run(outer, params, xs, state), unroll(outer, params, xs, state))
+
+
+def takes_cells(factory):
+    return any(p.annotation is recurrent.Cell for p in inspect.signature(getattr(recurrent, factory)).parameters.values())
+
+
 def test_batch_equals_vmap(name):
     cell, params, xs, state = setting(name)
     rows = jax.vmap(lambda x, s: unroll(cell, params, x, s), in_axes=(1, 0), out_axes=(0, 1))

@@ -4,7 +4,10 @@ from recurrent.bptt import Gradients, Trace, autodiff_adjoint, backpropagate
 from recurrent.cells.elman import ElmanParams, elman
 from recurrent.cells.gru import GRUParams, ResetAfterGRUParams, gru
 from recurrent.cells.layer_norm import LayerNormGRUParams, LayerNormLSTMParams, layer_norm_gru, layer_norm_lstm
+from recurrent.cells.linear import DiagonalParams, diagonal
+from recurrent.cells.lru import LRUParams, LRUState, lru
 from recurrent.cells.lstm import LSTMParams, LSTMState, lstm
+from recurrent.cells.minimal import MinGRUParams, MinLSTMParams, min_gru, min_lstm
 from recurrent.checking import check_gradients
 from recurrent.checkpoints import Checkpoints, restore_checkpoint, save_checkpoint
 from recurrent.clipping import clip_by_global_norm, clip_by_tensor_norm, raise_if_nonfinite
@@ -26,29 +29,38 @@ from recurrent.flow.states import (
 from recurrent.initializers import flax_like, irnn, keras_like, torch_like
 from recurrent.loop import fit
 from recurrent.noise import NoiseState, dropout, variational_dropout, zoneout
+from recurrent.parallel.driver import scanned_parallel, unroll_parallel
+from recurrent.parallel.newton import Convergence
 from recurrent.sequences import lengths_to_mask
 from recurrent.spectra import spectral_radius
 from recurrent.stacking import ResidualParams, dense_skip, grouped, residual, stack
 from recurrent.training import EarlyStopping, TrainState, evaluate, init_train_state, make_optimizer, make_train_step
 from recurrent.transition import DeepTransitionParams, MLPCellParams, deep_transition, mlp_input, mlp_output
-from recurrent.types import Adjoint, Cell, Layer
+from recurrent.types import Adjoint, Cell, Layer, LinearForm
 from recurrent.unrolling import unroll, unroll_truncated
 
 __all__ = [
     "Adjoint",
     "Cell",
     "Checkpoints",
+    "Convergence",
     "DeepTransitionParams",
+    "DiagonalParams",
     "EarlyStopping",
     "ElmanParams",
     "GRUParams",
     "Gradients",
+    "LRUParams",
+    "LRUState",
     "LSTMParams",
     "LSTMState",
     "Layer",
     "LayerNormGRUParams",
     "LayerNormLSTMParams",
+    "LinearForm",
     "MLPCellParams",
+    "MinGRUParams",
+    "MinLSTMParams",
     "NoiseState",
     "ResetAfterGRUParams",
     "ResidualParams",
@@ -66,6 +78,7 @@ __all__ = [
     "deep_transition",
     "dense_skip",
     "describe",
+    "diagonal",
     "dropout",
     "elman",
     "emit_both",
@@ -85,10 +98,13 @@ __all__ = [
     "layer_norm_lstm",
     "learned_state",
     "lengths_to_mask",
+    "lru",
     "lstm",
     "lyapunov_spectrum",
     "make_optimizer",
     "make_train_step",
+    "min_gru",
+    "min_lstm",
     "mlp_input",
     "mlp_output",
     "path_shares",
@@ -96,6 +112,7 @@ __all__ = [
     "residual",
     "restore_checkpoint",
     "save_checkpoint",
+    "scanned_parallel",
     "spectral_radius",
     "stack",
     "state_gradients",
@@ -106,6 +123,7 @@ __all__ = [
     "transport",
     "truncation_bias",
     "unroll",
+    "unroll_parallel",
     "unroll_truncated",
     "vanishing_bound",
     "variational_dropout",

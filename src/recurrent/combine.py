@@ -1,12 +1,13 @@
-"""Functions from cells to cells. Each derives the new adjoint from the old one, or drops it."""
+"""Functions from cells to cells. Each derives the new adjoint and linear form from the old ones, or drops them."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from recurrent import pytrees
-from recurrent.types import Adjoint, Cell, Params, PyTree, State
+from recurrent.types import Adjoint, Cell, LinearForm, Params, PyTree, State
 
 
 def emit_state(cell: Cell) -> Cell:
@@ -16,9 +17,10 @@ def emit_state(cell: Cell) -> Cell:
         state, _ = cell.step(params, state, x_t)
         return state, state
 
+    linear = _with_output(cell, lambda states, ys: states)
     inner = cell.adjoint
     if inner is None:
-        return cell._replace(step=step)
+        return cell._replace(step=step, linear=linear)
 
     def advance(params, state, z_t):
         state, y_t, tape_t = inner.advance(params, state, z_t)
@@ -31,7 +33,7 @@ def emit_state(cell: Cell) -> Cell:
     def collect(params, xs, tape, deltas):
         return inner.collect(params, xs, tape[0], deltas)
 
-    return cell._replace(step=step, adjoint=Adjoint(inner.project, advance, retreat, collect))
+    return cell._replace(step=step, adjoint=Adjoint(inner.project, advance, retreat, collect), linear=linear)
 
 
 def emit_both(cell: Cell) -> Cell:
@@ -41,9 +43,10 @@ def emit_both(cell: Cell) -> Cell:
         state, y_t = cell.step(params, state, x_t)
         return state, (y_t, state)
 
+    linear = _with_output(cell, lambda states, ys: (ys, states))
     inner = cell.adjoint
     if inner is None:
-        return cell._replace(step=step)
+        return cell._replace(step=step, linear=linear)
 
     def advance(params, state, z_t):
         state, y_t, tape_t = inner.advance(params, state, z_t)
@@ -52,7 +55,15 @@ def emit_both(cell: Cell) -> Cell:
     def retreat(params, tape_t, dstate_t, dy_t):
         return inner.retreat(params, tape_t, pytrees.add(dstate_t, dy_t[1]), dy_t[0])
 
-    return cell._replace(step=step, adjoint=inner._replace(advance=advance, retreat=retreat))
+    return cell._replace(step=step, adjoint=inner._replace(advance=advance, retreat=retreat), linear=linear)
+
+
+def _with_output(cell: Cell, output: Callable[[State, PyTree], PyTree]) -> LinearForm | None:
+    """The linear form of a cell under `output(states, ys)`, or None if the cell has none."""
+    inner = cell.linear
+    if inner is None:
+        return None
+    return inner._replace(output=lambda params, states, xs: output(states, inner.output(params, states, xs)))
 
 
 class LearnedStateParams(NamedTuple):
@@ -95,9 +106,14 @@ def learned_state(cell: Cell, *, scale: float = 0.0) -> Cell:
     def step(params, state, x_t):
         return cell.step(params.cell, state, x_t)
 
-    inner = cell.adjoint
+    form, inner = cell.linear, cell.adjoint
+    linear = form and LinearForm(
+        coefficients=lambda params, xs: form.coefficients(params.cell, xs),
+        output=lambda params, states, xs: form.output(params.cell, states, xs),
+        algebra=form.algebra,
+    )
     if inner is None:
-        return Cell(init, initial_state, step)
+        return Cell(init, initial_state, step, linear=linear)
 
     def collect(params, xs, tape, deltas):
         # the initial state's own gradient comes through the state that the driver starts from
@@ -110,7 +126,7 @@ def learned_state(cell: Cell, *, scale: float = 0.0) -> Cell:
         retreat=lambda params, tape_t, dstate_t, dy_t: inner.retreat(params.cell, tape_t, dstate_t, dy_t),
         collect=collect,
     )
-    return Cell(init, initial_state, step, adjoint)
+    return Cell(init, initial_state, step, adjoint, linear)
 
 
 def clip_state_gradients(cell: Cell, max_norm: float) -> Cell:
@@ -147,13 +163,13 @@ def clip_state_gradients(cell: Cell, max_norm: float) -> Cell:
 
     inner = cell.adjoint
     if inner is None:
-        return cell._replace(step=step)
+        return cell._replace(step=step, linear=None)
 
     def retreat(params, tape_t, dstate_t, dy_t):
         dstate_tm1, deltas_t = inner.retreat(params, tape_t, dstate_t, dy_t)
         return clip(dstate_tm1, jnp.ndim(jax.tree.leaves(dstate_tm1)[0]) - 1), deltas_t
 
-    return cell._replace(step=step, adjoint=inner._replace(retreat=retreat))
+    return cell._replace(step=step, adjoint=inner._replace(retreat=retreat), linear=None)  # the form's gradient is not clipped
 
 
 def count_parameters(params: PyTree) -> int:

@@ -144,7 +144,7 @@ def residual(
 def _rewired(cell: Cell, wire) -> Cell:
     """The same parameters and state under another step."""
     step, adjoint = combine_cells(wire, cell)
-    return cell._replace(step=step, adjoint=adjoint)
+    return cell._replace(step=step, adjoint=adjoint, linear=None)
 
 
 def _of_many(name: str, cells: tuple[Cell, ...], wiring) -> Cell:

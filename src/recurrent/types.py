@@ -3,8 +3,11 @@
 In shape descriptions `T` is the number of steps, `*batch` any number of batch axes; sequences are time-major.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+import jax
+import jax.numpy as jnp
 from jax import Array
 
 Params = Any
@@ -55,6 +58,58 @@ class Adjoint(NamedTuple):
     collect: Any
 
 
+class Algebra(NamedTuple):
+    """What multiplication means in a linear recurrence s_t = a_t · s_{t-1} + b_t; addition is that of the leaves.
+
+    Attributes:
+      product: `(a, s) -> a · s`, associative.
+      one: `a -> 1`, the neutral element in the shapes of `a`.
+      conjugate: `a -> ā`, so that `product(conjugate(a), ·)` is the transposed map of the real leaves.
+    """
+
+    product: Callable[[PyTree, PyTree], PyTree]
+    one: Callable[[PyTree], PyTree]
+    conjugate: Callable[[PyTree], PyTree]
+
+
+def _complex_product(a: Any, s: Any) -> Any:
+    (a_re, a_im), (s_re, s_im) = a, s
+    return jax.tree.unflatten(jax.tree.structure(s), (a_re * s_re - a_im * s_im, a_re * s_im + a_im * s_re))
+
+
+def _complex_one(a: Any) -> Any:
+    return jax.tree.unflatten(jax.tree.structure(a), (jnp.ones_like(a[0]), jnp.zeros_like(a[1])))
+
+
+def _complex_conjugate(a: Any) -> Any:
+    return jax.tree.unflatten(jax.tree.structure(a), (a[0], -a[1]))
+
+
+REAL = Algebra(
+    product=lambda a, s: jax.tree.map(jnp.multiply, a, s),
+    one=lambda a: jax.tree.map(jnp.ones_like, a),
+    conjugate=lambda a: a,
+)
+"""Elementwise products of real arrays."""
+
+COMPLEX = Algebra(_complex_product, _complex_one, _complex_conjugate)
+"""Elementwise products of complex numbers, each a pair (re, im) of real arrays: every state leaf stays real."""
+
+
+class LinearForm(NamedTuple):
+    """The step of a cell as an affine map of its state, s_t = a_t · s_{t-1} + b_t, where a_t and b_t depend on x_t alone.
+
+    Attributes:
+      coefficients: `(params, xs) -> (a, b)` for any leading axes; both have the tree and the shapes of the state.
+      output: `(params, states, xs) -> ys` from the states after the steps.
+      algebra: what `a · s` means: `REAL` or `COMPLEX`.
+    """
+
+    coefficients: Callable[[Params, PyTree], tuple[State, State]]
+    output: Callable[[Params, State, PyTree], PyTree]
+    algebra: Algebra
+
+
 class Cell(NamedTuple):
     """A recurrent cell: pure functions of its parameters. A cell is closed over, never passed through `jax.jit`.
 
@@ -63,12 +118,14 @@ class Cell(NamedTuple):
       initial_state: `(params, batch_shape=()) -> state`; every leaf leads with the batch axes, counters too.
       step: `(params, state, x_t) -> (state, y_t)`, the order of `jax.lax.scan`.
       adjoint: the hand-derived backward pass of exactly this step, or None.
+      linear: the same step as an affine map of the state, s_t = a_t · s_{t-1} + b_t; None for other cells.
     """
 
     init: InitFn
     initial_state: InitialStateFn
     step: StepFn
     adjoint: Adjoint | None = None
+    linear: LinearForm | None = None
 
 
 class ApplyFn(Protocol):

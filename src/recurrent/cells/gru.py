@@ -65,6 +65,7 @@ class GRUDeltas(NamedTuple):
 
     h: Float[Array, "*batch hidden"]
     z: Float[Array, "*batch 3*hidden"]
+    s: Float[Array, "*batch 3*hidden"] | None = None
 
 
 def split_gates(z: Float[Array, "*batch 3*hidden"]) -> GRUGates:
@@ -183,11 +184,6 @@ def _reset_before(dtype: DTypeLike | None) -> dict[str, Any]:
 
 
 def _reset_after(dtype: DTypeLike | None) -> dict[str, Any]:
-    def recurrent_deltas(dz_t, r):
-        """[dr dz ds] with ds = dn ⊙ r: the deltas at h_{t-1} W, where those at x_t U are [dr dz dn]."""
-        dr, dz, dn = split_gates(dz_t)
-        return jnp.concatenate([dr, dz, dn * r], axis=-1)
-
     def advance(params, h_tm1, z_t):
         z_r, z_z, z_n = split_gates(add_bias(z_t, params.bias))
         s_r, s_z, s_n = split_gates(dot(h_tm1, params.recurrent_kernel, dtype))
@@ -202,18 +198,17 @@ def _reset_after(dtype: DTypeLike | None) -> dict[str, Any]:
         dh_t = dh_t + dy_t
         dz, dn, dh_tm1 = _interpolate_backward(dh_t, h_tm1, gates)
         dr = dn * s * gates.r * (1 - gates.r)
-        dz_t = jnp.concatenate([dr, dz, dn], axis=-1)
-        dh_tm1 = dh_tm1 + dot(recurrent_deltas(dz_t, gates.r), params.recurrent_kernel.T, dtype)
-        return dh_tm1, GRUDeltas(h=dh_t, z=dz_t)
+        ds_t = jnp.concatenate([dr, dz, dn * gates.r], axis=-1)
+        dh_tm1 = dh_tm1 + dot(ds_t, params.recurrent_kernel.T, dtype)
+        return dh_tm1, GRUDeltas(h=dh_t, z=jnp.concatenate([dr, dz, dn], axis=-1), s=ds_t)
 
     def collect(params, xs, tape, deltas):
-        recurrent = recurrent_deltas(deltas.z, tape.gates.r)
         hidden = tape.h_tm1.shape[-1]
         projected, dxs = projection_gradients(params, xs, deltas.z, dtype)
         dparams = ResetAfterGRUParams(
             **projected,
-            recurrent_kernel=outer(tape.h_tm1, recurrent, params.recurrent_kernel, dtype),
-            recurrent_bias=sum_rows(recurrent[..., 2 * hidden :], params.recurrent_bias),
+            recurrent_kernel=outer(tape.h_tm1, deltas.s, params.recurrent_kernel, dtype),
+            recurrent_bias=sum_rows(deltas.s[..., 2 * hidden :], params.recurrent_bias),
         )
         return dparams, dxs
 

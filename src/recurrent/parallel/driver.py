@@ -1,0 +1,177 @@
+"""The driver in parallel over time: the same values and gradients as `unroll`, in logarithmically few dependent operations."""
+
+import functools
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Int
+
+from recurrent.parallel.associative import run_linear, shift
+from recurrent.parallel.newton import (
+    Convergence,
+    Inputs,
+    all_steps,
+    attach_gradient,
+    correct_damped,
+    correct_dense,
+    correct_diagonal,
+    solve,
+    vectors,
+)
+from recurrent.sequences import Sequence, num_batch_axes, prepare
+from recurrent.types import Cell, Layer, Params, PyTree, State
+from recurrent.unrolling import unroll
+
+Method = Literal["auto", "associative", "deer", "quasi_deer", "elk"]
+METHODS = ("auto", "associative", "deer", "quasi_deer", "elk")
+
+
+def unroll_parallel(
+    cell: Cell,
+    params: Params,
+    xs: PyTree,
+    state: State | None = None,
+    *,
+    method: Method = "auto",
+    lengths: Int[Array, "*batch"] | None = None,
+    mask: Bool[Array, "T *batch"] | None = None,
+    resets: Bool[Array, "T *batch"] | None = None,
+    reverse: bool = False,
+    tolerance: float | None = None,
+    max_iterations: int = 100,
+    damping: float = 0.1,
+    fallback: Literal["sequential"] | None = None,
+) -> tuple[State, PyTree, Convergence]:
+    """Runs a cell over a sequence as `unroll` does, all steps at once.
+
+        final_state, ys, convergence = jax.jit(functools.partial(unroll_parallel, min_gru(3, 64)))(params, xs)
+
+    Cells that are linear in their state (`cell.linear`) take one associative scan, exactly. All others are iterated: every
+    iteration solves the recurrence linearised at the present guess. How many it takes depends on whether the network forgets:
+    with a negative largest Lyapunov exponent (`lyapunov_spectrum`) a few, whatever T; with a positive one about T. Where it
+    does not converge, `convergence.converged` is False and the result is not that of the recurrence, unless
+    `fallback="sequential"` puts it right.
+
+    The gradient is that of the recurrence (reverse mode only, for iterated methods), from one more linear recurrence with
+    dense Jacobians: memory O(T n²), work O(T n³) for n numbers of state in a row.
+
+    Parallel means many cores: it does 2 (associative) to n (deer) times the work of the loop in each iteration, and loses
+    against `unroll` on a CPU.
+
+    Args:
+      cell: any cell whose state is all floating point; a linear one for "associative".
+      params: its parameters.
+      xs: inputs `[T, *batch, features]`, or a tree of them.
+      state: the state before the first step; the cell's initial state by default.
+      method: "associative"; "deer": Newton, in at most T iterations; "quasi_deer": with the diagonal of the Jacobians, less
+        work and memory per iteration, but more iterations; "elk": that, and damped by Levenberg-Marquardt against
+        overshooting. "auto" takes "associative" for linear cells and "deer" for others.
+      lengths: see `unroll`.
+      mask: see `unroll`.
+      resets: see `unroll`.
+      reverse: see `unroll`.
+      tolerance: largest |s_t - f(s_{t-1})| / max(1, |s_t|) that counts as converged; 16 units of rounding by default.
+      max_iterations: when to give up.
+      damping: λ of "elk", relative to the squared step of the state; 0.1 trusts ten times the size of the residual.
+      fallback: "sequential" runs `unroll` where the iteration has not converged. (Under `vmap` both are computed.)
+
+    Returns:
+      `(final_state, ys, convergence)`.
+
+    Raises:
+      ValueError: as `unroll`; an unknown method or fallback, "associative" for a cell without linear form, a state with
+        counters or random keys, a step with a custom reverse-mode gradient, `tolerance` or `damping` that is not positive,
+        `max_iterations` below 1.
+
+    Reference: Blelloch (1990), Prefix sums and their applications; Martin & Cundy (2018) (associative); Lim et al. (2024),
+    Parallelizing non-linear sequential models over the sequence length (deer); Gonzalez et al. (2024), Towards scalable and
+    stable parallelization of nonlinear RNNs (quasi_deer, elk).
+    """
+    _check_options(cell, method, tolerance, max_iterations, damping, fallback)
+    sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
+    dtype = next((leaf.dtype for leaf in jax.tree.leaves(sequence.state)), jnp.dtype(jnp.float32))
+    if jax.tree.leaves(xs)[0].shape[0] == 0:
+        final_state, ys = unroll(cell, params, xs, state, reverse=reverse)
+        return final_state, ys, _exact(dtype, 0)
+    if method in ("auto", "associative") and cell.linear is not None:
+        final_state, ys = run_linear(cell.linear, params, sequence, reverse=reverse)
+        return final_state, ys, _exact(dtype, 1)
+    options = {"tolerance": tolerance, "max_iterations": max_iterations, "reverse": reverse, "fallback": fallback}
+    return _iterate(cell, params, sequence, _correction(method, damping), **options)
+
+
+def scanned_parallel(cell: Cell, *, method: Method = "auto", reverse: bool = False, **options: Any) -> Layer:
+    """Runs a cell over the sequence from its initial state as `scanned` does, in parallel: a layer of a deep network.
+
+    Where an iterated method does not converge the layer runs the loop: a layer has no way to say so.
+
+    Args:
+      cell: as for `unroll_parallel`.
+      method: see `unroll_parallel`.
+      reverse: run from the last step to the first.
+      **options: `tolerance`, `max_iterations`, `damping`: see `unroll_parallel`.
+
+    Raises:
+      ValueError: as `unroll_parallel`.
+    """
+    settings = {"method": method, "reverse": reverse, "fallback": "sequential", **options}
+
+    def apply(params, xs, *, lengths=None, mask=None):
+        return unroll_parallel(cell, params, xs, lengths=lengths, mask=mask, **settings)[1]
+
+    return Layer(cell.init, apply)
+
+
+def _iterate(cell, params, sequence: Sequence, correct, *, tolerance, max_iterations, reverse, fallback):
+    xs, state, fresh, flags = sequence
+    num_steps = jax.tree.leaves(xs)[0].shape[0]
+    ravel, unravel = vectors(state, num_batch_axes(xs))
+    steps, inputs, s_0 = all_steps(cell, ravel, unravel), Inputs(params, fresh, xs), ravel(state)
+    tolerance = 16 * float(jnp.finfo(s_0.dtype).eps) if tolerance is None else tolerance
+    options = {"tolerance": tolerance, "max_iterations": max_iterations, "reverse": reverse}
+    still, still_0 = jax.lax.stop_gradient((inputs, s_0))
+    s, convergence = solve(lambda s_tm1: steps(still, flags, s_tm1)[0], still_0, num_steps, correct, **options)
+
+    def parallel():
+        solution = attach_gradient(steps, inputs, flags, s_0, s, reverse=reverse)
+        states, ys = steps(inputs, flags, shift(solution, s_0, reverse=reverse))
+        return unravel(states[0 if reverse else -1]), ys
+
+    def sequential():
+        return unroll(cell, params, xs, state, mask=flags.mask, resets=flags.resets, reverse=reverse)
+
+    final_state, ys = parallel() if fallback is None else jax.lax.cond(convergence.converged, parallel, sequential)
+    return final_state, ys, convergence
+
+
+def _correction(method: Method, damping: float):
+    methods = {
+        "auto": correct_dense,
+        "deer": correct_dense,
+        "quasi_deer": correct_diagonal,
+        "elk": functools.partial(correct_damped, damping),
+    }
+    return methods[method]
+
+
+def _exact(dtype, iterations: int) -> Convergence:
+    return Convergence(jnp.asarray(True), jnp.asarray(iterations, jnp.int32), jnp.zeros((), dtype))
+
+
+def _check_options(cell: Cell, method: str, tolerance, max_iterations, damping, fallback) -> None:
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}; got {method!r}")
+    if method == "associative" and cell.linear is None:
+        raise ValueError(
+            'method="associative" needs a cell that is linear in its state, such as lru, min_gru or diagonal, and this one has '
+            'no linear form: use method="deer", or give the cell a LinearForm'
+        )
+    for name, value in {"tolerance": tolerance, "damping": damping}.items():
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} must be positive; got {value}")
+    if isinstance(max_iterations, bool) or not isinstance(max_iterations, int) or max_iterations < 1:
+        raise ValueError(f"max_iterations must be an integer of at least 1; got {max_iterations!r}")
+    if fallback not in (None, "sequential"):
+        raise ValueError(f'fallback must be "sequential" or None; got {fallback!r}')
