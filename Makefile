@@ -24,6 +24,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
+## Time this library beside flax, haiku, equinox and torch.
+benchmark: $(VENV)/.bench
+	$(BIN)/python -m experiments.benchmark
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

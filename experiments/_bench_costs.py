@@ -71,12 +71,13 @@ def _training_step(size: Size, backprop: Any, flags: dict[str, jax.Array], **opt
     return _program(lambda params, xs, flags: gradient(params, xs, **flags), params, xs, flags)
 
 
-def _gradient(size: Size, backprop: Any, **options: Any):
+def _gradient(size: Size, backprop: Any, *, of_final_state: bool = False, **options: Any):
     cell = LSTM.make_cell(size.features, size.hidden)
     (params,), xs = draw(LSTM, size)
 
     def loss(params, xs, **flags):
-        return jnp.mean(unroll(cell, params, xs, backprop=backprop, **options, **flags)[1] ** 2)
+        final_state, ys = unroll(cell, params, xs, backprop=backprop, **options, **flags)
+        return jnp.mean(final_state.h**2 if of_final_state else ys**2)
 
     return jax.value_and_grad(loss), params, jnp.asarray(xs)
 
@@ -109,14 +110,15 @@ def _checkpointing(budget: float) -> list[Cost]:
             whole = _temporary_bytes(size._replace(steps=steps), backprop, None)
             what = f"memory with checkpoint_every={int(steps**0.5)}, {backprop}, T={steps}"
             costs.append(Cost(what, memory / whole, memory / 1e6, whole / 1e6, 1.0))
-    growth = _temporary_bytes(size._replace(steps=16384), "autodiff", 128) / _temporary_bytes(size, "autodiff", 64)
-    costs.append(Cost("memory with checkpoint_every=sqrt(T), autodiff, from T=4096 to 16384", growth, growth, growth, 2.5))
+        growth = _temporary_bytes(size._replace(steps=16384), backprop, 128) / _temporary_bytes(size, backprop, 64)
+        what = f"memory with checkpoint_every=sqrt(T), {backprop}, T=16384 over T=4096"
+        costs.append(Cost(what, growth, growth, growth, 2.5))
     return costs
 
 
 def _temporary_bytes(size: Size, backprop: Any, checkpoint_every: int | None) -> float:
-    """What the compiled training step holds besides its arguments and results."""
-    gradient, params, xs = _gradient(size, backprop, checkpoint_every=checkpoint_every)
+    """What the compiled training step, many to one, holds besides its arguments and results."""
+    gradient, params, xs = _gradient(size, backprop, checkpoint_every=checkpoint_every, of_final_state=True)
     analysis = jax.jit(gradient).lower(params, xs).compile().memory_analysis()
     return float("nan") if analysis is None else analysis.temp_size_in_bytes
 

@@ -10,7 +10,7 @@ import recurrent
 PACKAGE = Path(recurrent.__file__).parent
 FLOORS = [
     {"types", "pytrees", "activations", "spectra", "chunks", "buffers"},
-    {"initializers", "batching", "losses", "sequences", "clipping", "wiring"},
+    {"initializers", "batching", "losses", "sequences", "clipping", "wiring", "tape"},
     {"cells", "combine", "bptt"},
     {"stacking", "transition", "noise"},
     {"unrolling"},

@@ -12,9 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
 from recurrent import buffers, pytrees
 from recurrent.sequences import Flags, prepare
+from recurrent.tape import Record, layout_of, tape_at, tape_span, to_store
 from recurrent.types import Adjoint, Cell, Params, PyTree, State
 
 CHUNK_BYTES = 4 * 2**20
@@ -94,8 +96,7 @@ def backpropagate(
     options = {"chunk": chunk_size(adjoint, params, sequence.xs), "reverse": reverse}
     final_state, _, record = forward(adjoint, params, *sequence, **options)
     dfinal_state = pytrees.zeros_like(final_state) if dfinal_state is None else dfinal_state
-    xs, _, fresh, flags = sequence
-    return backward(adjoint, params, xs, fresh, flags, record, dfinal_state, dys, trace=trace, **options)
+    return backward(adjoint, params, *sequence, record, dfinal_state, dys, trace=trace, **options)
 
 
 def forward(
@@ -126,35 +127,37 @@ def forward(
       keep_tape: record every step's tape (O(T) memory), or the state before each chunk only (O(T / chunk)).
 
     Returns:
-      The final state, the outputs `[T, *batch, ...]`, and the record: the tape `[T, ...]`, or states `[chunks, ...]`.
+      The final state, the outputs `[T, *batch, ...]`, and the record: see `recurrent.tape`, or states `[chunks, ...]`.
     """
     num_steps = jax.tree.leaves(xs)[0].shape[0]
-    y_t, tape_t = _step_outputs(adjoint, params, xs, state)
-    ys = buffers.allocate(y_t, num_steps)
-    record = buffers.allocate(tape_t, num_steps) if keep_tape else buffers.allocate(state, -(-num_steps // chunk))
+    layout = layout_of(adjoint, params, state, xs, flags)
+    ys = buffers.allocate(layout.y_t, num_steps)
+    kept = buffers.allocate(layout.stored_t, num_steps) if keep_tape else buffers.allocate(state, -(-num_steps // chunk))
 
     def run_chunk(start, size, carry):
-        state, ys, record = carry
+        state, ys, kept = carry
         if keep_tape:
-            outputs = (ys, record)
+            outputs = (ys, kept)
         else:
-            outputs, record = (ys,), buffers.write(record, start // chunk, state)
+            outputs, kept = (ys,), buffers.write(kept, start // chunk, state)
         inputs = buffers.read_span((xs, flags), start, size)
-        state, outputs = _advance_chunk(adjoint, params, fresh, state, inputs, outputs, start, reverse, unroll)
-        return (state, *outputs) if keep_tape else (state, *outputs, record)
+        state, outputs = _advance_chunk(adjoint, params, fresh, state, inputs, outputs, start, layout, reverse, unroll)
+        return (state, *outputs) if keep_tape else (state, *outputs, kept)
 
-    return buffers.over_chunks(run_chunk, (state, ys, record), num_steps, chunk, reverse=reverse)
+    final_state, ys, kept = buffers.over_chunks(run_chunk, (state, ys, kept), num_steps, chunk, reverse=reverse)
+    return final_state, ys, Record(kept, ys, state) if keep_tape else kept
 
 
 def backward(
     adjoint: Adjoint,
     params: Params,
     xs: PyTree,
+    state: State,
     fresh: State,
     flags: Flags,
     record: PyTree,
     dfinal_state: State,
-    dys: PyTree,
+    dys: PyTree | None,
     *,
     chunk: int,
     reverse: bool = False,
@@ -162,33 +165,40 @@ def backward(
     keep_tape: bool = True,
     trace: bool = False,
 ) -> Gradients:
-    """Runs the deltas back through a recorded sequence. See `forward` for the arguments."""
+    """Runs the deltas back through a recorded sequence; dys is None if no output matters. See `forward` for the arguments."""
     num_steps = jax.tree.leaves(xs)[0].shape[0]
-    stored = _transposed(params)
+    layout = layout_of(adjoint, params, state, xs, flags)
+    transposed = _transposed(params)
 
     def run_chunk(start, size, carry):
         dstate, dfresh, dparams, dxs, traced = carry
         inputs = buffers.read_span((xs, flags), start, size)
         tape, offset = record, start
         if not keep_tape:
-            tape, offset = _tape_again(adjoint, params, fresh, buffers.read(record, start // chunk), inputs, reverse, unroll), 0
+            before = buffers.read(record, start // chunk)
+            tape, offset = _tape_again(adjoint, params, fresh, before, inputs, layout, reverse, unroll), 0
 
         def step(carry, j):
             dstate_t, dfresh = carry
-            at_t = buffers.read(tape, offset + j), buffers.read(dys, start + j), buffers.read(flags, start + j)
-            dstate_tm1, deltas_t, dfresh_t = retreat_step(adjoint, _transposed_back(stored), dstate_t, *at_t)
+            tape_t = tape_at(layout, tape, offset + j, reverse=reverse)
+            dy_t, flags_t = buffers.read((dys, flags), start + j)
+            dy_t = jax.tree.map(lambda y: jnp.zeros(y.shape, y.dtype), layout.y_t) if dys is None else dy_t
+            weights = _transposed_back(transposed)
+            dstate_tm1, deltas_t, dfresh_t = retreat_step(adjoint, weights, dstate_t, tape_t, dy_t, flags_t)
             dfresh = dfresh if dfresh_t is None else pytrees.add(dfresh, dfresh_t)
             return (dstate_tm1, dfresh), (deltas_t, dstate_t if trace else None)
 
         steps = jnp.arange(size)
         (dstate, dfresh), (deltas, dstates) = jax.lax.scan(step, (dstate, dfresh), steps, reverse=not reverse, unroll=unroll)
-        dparams_chunk, dxs_chunk = adjoint.collect(params, inputs[0], buffers.read_span(tape, offset, size), deltas)
+        tapes = tape_span(layout, tape, offset, size, reverse=reverse)
+        dparams_chunk, dxs_chunk = adjoint.collect(params, inputs[0], tapes, deltas)
         traced = buffers.write_span(traced, start, (dstates, deltas)) if trace else None
         return dstate, dfresh, pytrees.add(dparams, dparams_chunk), buffers.write_span(dxs, start, dxs_chunk), traced
 
     traced = None
     if trace:
-        at_t = buffers.step_shapes((record, dys))
+        tape = jax.eval_shape(lambda: tape_span(layout, record, 0, num_steps, reverse=reverse))
+        at_t = buffers.step_shapes((tape, dys))
         deltas_t = jax.eval_shape(lambda tape_t, dy_t: adjoint.retreat(params, tape_t, dfinal_state, dy_t)[1], *at_t)
         traced = buffers.allocate((dfinal_state, deltas_t), num_steps)
     carry = (dfinal_state, pytrees.zeros_like(fresh), pytrees.zeros_like(params), pytrees.zeros_like(xs), traced)
@@ -196,7 +206,7 @@ def backward(
     dstate, dfresh, dparams, dxs, traced = carry
     if traced is not None:
         dstates, deltas = traced
-        traced = Trace(dstates, deltas, record)
+        traced = Trace(dstates, deltas, tape_span(layout, record, 0, num_steps, reverse=reverse))
     return Gradients(dparams, dstate, dfresh, dxs, traced)
 
 
@@ -246,19 +256,22 @@ def explicit_scan(adjoint: Adjoint, params, xs, state, fresh, flags, *, reverse,
 
         return jax.lax.scan(step, state, (xs, flags), reverse=reverse, unroll=unroll)
 
-    def run_forward(params, xs, state, fresh, flags):
+    def run_forward(*perturbed):
+        params, xs, state, fresh, flags = jax.tree.map(lambda leaf: leaf.value, perturbed, is_leaf=_is_perturbed)
         final_state, ys, record = forward(adjoint, params, xs, state, fresh, flags, **options)
         return (final_state, ys), (params, xs, state, fresh, flags, record)
 
     def run_backward(residuals, cotangents):
         params, xs, state, fresh, flags, record = residuals
-        dfinal_state, dys = cotangents
+        dfinal_state, dys = jax.tree.map(_dense, cotangents[0]), cotangents[1]
+        dys = None if all(isinstance(leaf, SymbolicZero) for leaf in jax.tree.leaves(dys)) else jax.tree.map(_dense, dys)
         dfinal_state = _without_float0(dfinal_state, state)
-        gradients = backward(adjoint, params, xs, fresh, flags, record, dfinal_state, dys, **options)
+        gradients = backward(adjoint, params, xs, state, fresh, flags, record, dfinal_state, dys, **options)
         dstate, dfresh = _with_float0(gradients.state, state), _with_float0(gradients.fresh, state)
         return gradients.params, gradients.xs, dstate, dfresh, None
 
-    run.defvjp(run_forward, run_backward)
+    # a loss of the final state alone has no dys: [T, ...] zeros that need not be made
+    run.defvjp(run_forward, run_backward, symbolic_zeros=True)
     return run(params, xs, state, fresh, flags)
 
 
@@ -311,7 +324,7 @@ def chunk_size(adjoint: Adjoint, params: Params, xs: PyTree) -> int:
     return max(1, -(-num_steps // count))
 
 
-def _advance_chunk(adjoint, params, fresh, state, inputs, outputs, offset, reverse, unroll):
+def _advance_chunk(adjoint, params, fresh, state, inputs, outputs, offset, layout, reverse, unroll):
     """Runs one chunk; `outputs` are buffers for y_t and, if there are two, the tape, written from `offset` on."""
     xs, flags = inputs
     size = jax.tree.leaves(xs)[0].shape[0]
@@ -320,26 +333,17 @@ def _advance_chunk(adjoint, params, fresh, state, inputs, outputs, offset, rever
     def step(j, carry):
         state_tm1, outputs = carry
         j = size - 1 - j if reverse else j
-        state_t, *outputs_t = advance_step(adjoint, params, fresh, state_tm1, *buffers.read((zs, flags), j))
-        return state_t, buffers.write(outputs, offset + j, tuple(outputs_t)[: len(outputs)])
+        state_t, y_t, tape_t = advance_step(adjoint, params, fresh, state_tm1, *buffers.read((zs, flags), j))
+        return state_t, buffers.write(outputs, offset + j, (y_t, to_store(layout, tape_t))[: len(outputs)])
 
     return jax.lax.fori_loop(0, size, step, (state, outputs), unroll=unroll)
 
 
-def _tape_again(adjoint, params, fresh, state, inputs, reverse, unroll):
-    """The tape of one chunk, from the state before it."""
-    outputs_t = _step_outputs(adjoint, params, inputs[0], state)
-    outputs = buffers.allocate(outputs_t, jax.tree.leaves(inputs[0])[0].shape[0])
-    return _advance_chunk(adjoint, params, fresh, state, inputs, outputs, 0, reverse, unroll)[1][1]
-
-
-def _step_outputs(adjoint, params, xs, state) -> tuple[PyTree, PyTree]:
-    """Shapes of the output and the tape of one step."""
-
-    def step(x_t):
-        return adjoint.advance(params, state, adjoint.project(params, x_t))[1:]
-
-    return jax.eval_shape(step, buffers.step_shapes(xs))
+def _tape_again(adjoint, params, fresh, state, inputs, layout, reverse, unroll) -> Record:
+    """The record of one chunk, from the state before it."""
+    outputs = buffers.allocate((layout.y_t, layout.stored_t), jax.tree.leaves(inputs[0])[0].shape[0])
+    _, (ys, stored) = _advance_chunk(adjoint, params, fresh, state, inputs, outputs, 0, layout, reverse, unroll)
+    return Record(stored, ys, state)
 
 
 def _transposed(params: Params) -> Params:
@@ -350,6 +354,18 @@ def _transposed(params: Params) -> Params:
 def _transposed_back(stored: Params) -> Params:
     """The params themselves. Called inside the loop, it costs nothing: the compiler folds it into the product."""
     return jax.tree.map(lambda leaf: leaf.T if leaf.ndim == 2 else leaf, stored)
+
+
+def _is_perturbed(node: Any) -> bool:
+    return isinstance(node, CustomVJPPrimal)
+
+
+def _dense(cotangent: Any) -> Any:
+    """Zeros in place of a symbolic zero."""
+    if not isinstance(cotangent, SymbolicZero):
+        return cotangent
+    shape, dtype = cotangent.aval.shape, cotangent.aval.dtype  # pyright: ignore[reportAttributeAccessIssue]
+    return np.zeros(shape, dtype) if dtype == jax.dtypes.float0 else jnp.zeros(shape, dtype)
 
 
 def _with_float0(cotangents: PyTree, primals: PyTree) -> Any:

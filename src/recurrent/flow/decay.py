@@ -12,6 +12,7 @@ from recurrent import pytrees
 from recurrent.activations import get_activation
 from recurrent.bptt import adjoint_of, chunk_size, forward, retreat_step
 from recurrent.sequences import num_batch_axes, prepare
+from recurrent.tape import layout_of, tape_at
 from recurrent.types import Cell, Params, PyTree, State
 
 
@@ -60,19 +61,22 @@ def gradient_decay(
     """
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
     adjoint = adjoint_of(cell)
-    final_state, ys, tape = forward(adjoint, params, *sequence, chunk=chunk_size(adjoint, params, sequence.xs))
+    final_state, ys, record = forward(adjoint, params, *sequence, chunk=chunk_size(adjoint, params, sequence.xs))
+    num_steps = jax.tree.leaves(xs)[0].shape[0]
+    layout = layout_of(adjoint, params, sequence.state, sequence.xs, sequence.flags)
     no_dy = jax.tree.map(lambda y: jnp.zeros(y.shape[1:], y.dtype), ys)
     start, exponent = pytrees.normalize_rows(jax.grad(loss, allow_int=True)(final_state), num_batch_axes(xs))
 
     def step(carry, inputs):
         dstate_t, exponent = carry
-        tape_t, flags_t = inputs
+        t, flags_t = inputs
+        tape_t = tape_at(layout, record, t, reverse=False)
         dstate_tm1, _, _ = retreat_step(adjoint, params, dstate_t, tape_t, no_dy, flags_t)
         dstate_tm1, gained = pytrees.normalize_rows(dstate_tm1, exponent.ndim)
         exponent = exponent + gained
         return (dstate_tm1, exponent), _log_norms(dstate_tm1, exponent)
 
-    _, earlier = jax.lax.scan(step, (start, exponent), (tape, sequence.flags), reverse=True)
+    _, earlier = jax.lax.scan(step, (start, exponent), (jnp.arange(num_steps), sequence.flags), reverse=True)
     last = _log_norms(start, exponent)
     return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last)
 
