@@ -1,5 +1,6 @@
 """What every experiment shares: the command line, the run folder, tables, checks. The science stays in the scripts."""
 
+import contextlib
 import csv
 import dataclasses
 import datetime
@@ -153,7 +154,9 @@ def _remove_if_empty(folder: Path) -> None:
     """Leaves nothing behind of a run that found its input wrong before it computed anything."""
     if [path.name for path in folder.iterdir()] == ["config.json"]:
         (folder / "config.json").unlink()
-        folder.rmdir()
+        for path in (folder, folder.parent):
+            with contextlib.suppress(OSError):  # other runs are in it
+                path.rmdir()
 
 
 def table(rows: list[dict[str, Any]], limit: int = 80) -> str:

@@ -164,7 +164,7 @@ def _costs(config: Config, worker: Worker, part: Part) -> list[dict[str, Any]]:
     names = measured["what"]
     return [
         {"network": "cost", "what": str(names[i]), "ratio": float(measured["ratio"][i]),
-         "least": float(measured["least"][i]), "most": float(measured["most"][i])}
+         "least": float(measured["least"][i]), "most": float(measured["most"][i]), "limit": float(measured["limit"][i])}
         for i in range(len(names))
     ]  # fmt: skip
 

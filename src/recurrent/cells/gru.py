@@ -61,7 +61,10 @@ class GRUTape(NamedTuple):
 
 
 class GRUDeltas(NamedTuple):
-    """dE/dh_t in total, and dE/dz_t at the gates' pre-activations (`split_gates` takes it apart)."""
+    """dE/dh_t in total, and dE/dz_t at the gates' pre-activations (`split_gates` takes it apart).
+
+    `s` is the same at h_{t-1} W, where the candidate's delta is that of z ⊙ r; None where the reset comes before.
+    """
 
     h: Float[Array, "*batch hidden"]
     z: Float[Array, "*batch 3*hidden"]

@@ -106,8 +106,8 @@ def lru(
 
     def initial_state(params, batch_shape=()):
         check_params("lru", LRUParams, params)
-        zero = jnp.zeros((*batch_shape, hidden_size), state_dtype(params.nu_log.dtype))
-        return LRUState(zero, zero)
+        shape, dtype = (*batch_shape, hidden_size), state_dtype(params.nu_log.dtype)
+        return LRUState(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))  # two buffers, so that both can be donated
 
     def coefficients(params, xs):
         checked_inputs("lru", LRUParams, params, xs, input_size, 2 * hidden_size)
