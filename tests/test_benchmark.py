@@ -60,6 +60,7 @@ def test_a_worker_reports_what_went_wrong_and_goes_on():
         worker.close()
 
 
+@pytest.mark.slow
 def test_a_tiny_run(monkeypatch):
     monkeypatch.setitem(SIZES, "S", Size(2, 5, 3, 4))
     monkeypatch.setattr(benchmark, "PEERS", ("explicit", "autodiff", "flax linen"))

@@ -103,4 +103,4 @@ def test_a_short_text_is_refused(tmp_path):
         file.write_text(text)
         with pytest.raises(SystemExit, match="give a longer text"):
             main(char_lm.EXPERIMENT, ["--text", str(file), "--output", str(tmp_path / "results")])
-    assert not list((tmp_path / "results" / "char_lm").iterdir())
+    assert not (tmp_path / "results" / "char_lm").exists()

@@ -350,6 +350,7 @@ def test_newton_loops_over_iterations_only():
     assert "scan" not in primitives(jaxpr_of(cell, 64, True, method="deer"))
 
 
+@pytest.mark.slow
 def test_the_experiment_leaves_its_table_and_figure(users_numerics, tmp_path):
     options = ["--hidden-size", "4", "--radii", "0.5", "4", "--lengths", "8", "--long-length", "16", "--max-iterations", "5"]
     main(parallel.EXPERIMENT, [*options, "--output", str(tmp_path)])

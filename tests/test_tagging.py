@@ -126,6 +126,7 @@ def test_scores_agree_with_scikit_learn():
     assert np.isnan(found["called"][:, 3:]).all()
 
 
+@pytest.mark.slow
 def test_networks_have_about_as_many_parameters_and_see_what_they_should():
     config = tagging.Config()
     layers = tagging.matched_layers(config, symbols=100)
