@@ -21,7 +21,8 @@ class Prepared(NamedTuple):
       loss: mean(y²).
       gradient: arrays in the layout of this project, or None in the forward pass.
       compile_s: seconds of tracing and compiling.
-      memory_mb: peak of the process during a call, above what it held before; NaN where it cannot be measured.
+      memory_mb: what a call holds besides its arguments and results: as compiled by XLA; for torch, the peak of the process
+        above what it held before, which misses memory that it keeps between calls. NaN where it cannot be measured.
     """
 
     loss: float
@@ -148,7 +149,7 @@ def _jax_program(peer: str, network: Network, size: Size, training: bool) -> Pro
         return float(value), comparable(in_our_layout)
 
     analysis = compiled.memory_analysis()
-    memory = None if analysis is None or jax.default_backend() == "cpu" else analysis.temp_size_in_bytes / 1e6
+    memory = None if analysis is None else analysis.temp_size_in_bytes / 1e6
     return Program(lambda: jax.block_until_ready(compiled(weights, xs)), read, compile_s, memory)
 
 
