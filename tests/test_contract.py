@@ -39,8 +39,9 @@ def flags():
     return jnp.asarray(rng.random((T, B)) < 0.7), jnp.asarray(rng.random((T, B)) < 0.25)
 
 
-@pytest.fixture(params=list(CELLS))
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CELLS])
 def name(request):
+    """One worker tests one cell, so that what is compiled for one test serves the others."""
     return request.param
 
 
@@ -72,9 +73,9 @@ def test_step_keeps_the_state_tree_and_leads_with_the_batch_axes(name):
 def test_unroll_equals_a_python_loop_of_steps(name):
     cell, params, xs, state = setting(name)
     final, ys = runner(name)(params, xs, state)
-    outputs = []
+    step, outputs = jax.jit(cell.step), []
     for t in range(T):
-        state, y_t = cell.step(params, state, xs[t])
+        state, y_t = step(params, state, xs[t])
         outputs.append(y_t)
     assert_close((final, ys), (state, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)))
 
@@ -155,22 +156,22 @@ def test_batch_equals_vmap(name):
 
 
 def test_a_masked_row_is_the_unpadded_row(name):
-    cell, params, xs, state = setting(name)
+    _, params, xs, state = setting(name)
     lengths = jnp.array([T, 1, 0])
     final, ys = runner(name)(params, xs, state, lengths=lengths)
     for row, length in enumerate(lengths.tolist()):
         row_state = jax.tree.map(lambda s, row=row: s[row], state)
-        alone_final, alone_ys = unroll(cell, params, xs[:length, row], row_state)
+        alone_final, alone_ys = runner(name)(params, xs[:length, row], row_state)
         assert_close(jax.tree.map(lambda leaf, row=row: leaf[row], final), alone_final)
         assert_close(jax.tree.map(lambda y, row=row, n=length: y[:n, row], ys), alone_ys)
         assert all(not leaf[length:, row].any() for leaf in jax.tree.leaves(ys))
 
 
 def test_holes_and_front_padding_skip_steps(name):
-    cell, params, xs, state = setting(name)
+    _, params, xs, state = setting(name)
     keep = np.array([False, False, True, False, True, True, False])
     final, ys = runner(name)(params, xs, state, mask=jnp.broadcast_to(keep[:, None], (T, B)))
-    short_final, short_ys = unroll(cell, params, xs[keep], state)
+    short_final, short_ys = runner(name)(params, xs[keep], state)
     assert_close(final, short_final)
     assert_close(jax.tree.map(lambda y: y[keep], ys), short_ys)
 
@@ -194,11 +195,15 @@ def test_resets_separate_sequences_and_stop_gradients(name):
     cell, params, xs, state = setting(name)
     at = 4
     resets = jnp.zeros((T, B), bool).at[at].set(True)
-    final, ys = runner(name)(params, xs, state, resets=resets)
-    _, first = unroll(cell, params, xs[:at], state)
-    second_final, second = unroll(cell, params, xs[at:])
-    assert_close((final, ys), (second_final, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)))
-    past = jax.grad(lambda xs: _loss(unroll(cell, params, xs, state, resets=resets)[0]))(xs)
+
+    def loss(xs):
+        final, ys = unroll(cell, params, xs, state, resets=resets)
+        return _loss(final), (final, ys)
+
+    past, outputs = jax.jit(jax.grad(loss, has_aux=True))(xs)
+    _, first = runner(name)(params, xs[:at], state)
+    second_final, second = runner(name)(params, xs[at:])
+    assert_close(outputs, (second_final, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)))
     assert not np.any(past[:at])
     assert np.any(past[at:])
 
@@ -222,7 +227,7 @@ def test_reverse_is_flip_forward_flip(name):
     assert relative_error(final, forward_final) > 1e-3  # the inputs can tell the directions apart
 
 
-@pytest.mark.parametrize(("batch", "num_steps"), [(1, 1), (3, 2), (3, 7), (1, 50)])
+@pytest.mark.parametrize(("batch", "num_steps"), [(1, 1), (3, 2), (3, 7), pytest.param(1, 50, marks=pytest.mark.slow)])
 def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_steps):
     cell, params, _, state = setting(name)
     xs = random_array((num_steps, batch, INPUT), seed=5)
@@ -285,22 +290,36 @@ def test_float32_and_bfloat16_run_with_a_float32_state(name, dtype, tolerance):
     cell64, params64, xs, _ = setting(name)
     cell = CELLS[name](dtype=dtype)
     params = jax.tree.map(lambda p: p.astype(jnp.float32), params64)
-    final, ys = jax.jit(functools.partial(unroll, cell))(params, xs.astype(jnp.float32))
-    assert all(leaf.dtype == jnp.float32 for leaf in floats((final, ys)))
-    assert_close(ys, unroll(cell64, params64, xs)[1], tolerance)
-    if cell.adjoint is not None and (name, dtype) != ("elman-relu", jnp.bfloat16):  # rounding flips units across the kink
-        gradient = jax.grad(lambda p: _loss(unroll(cell, p, xs.astype(jnp.float32), backprop="explicit")))(params)
-        expected = jax.grad(lambda p: _loss(unroll(cell64, p, xs)))(params64)
-        assert all(g.dtype == jnp.float32 for g in jax.tree.leaves(gradient))
-        assert_close(gradient, expected, tolerance)
+    backprop = "explicit" if cell.adjoint else "autodiff"
+    (final, ys), gradient = outputs_and_gradient(cell, params, xs.astype(jnp.float32), backprop)
+    expected, expected_gradient = exact_outputs_and_gradient(name)
+    assert all(leaf.dtype == jnp.float32 for leaf in floats((final, ys, gradient)))
+    assert_close(ys, expected[1], tolerance)
+    if (name, dtype) != ("elman-relu", jnp.bfloat16):  # rounding flips units across the kink
+        assert_close(gradient, expected_gradient, tolerance)
+
+
+def outputs_and_gradient(cell, params, xs, backprop):
+    def loss(params):
+        outputs = unroll(cell, params, xs, backprop=backprop)
+        return _loss(outputs), outputs
+
+    gradient, outputs = jax.jit(jax.grad(loss, has_aux=True))(params)
+    return outputs, gradient
+
+
+@functools.cache
+def exact_outputs_and_gradient(name):
+    cell, params, xs, _ = setting(name)
+    return outputs_and_gradient(cell, params, xs, "autodiff")
 
 
 def test_bfloat16_parameters_keep_a_float32_state(name):
     if name == "learned_state":
         pytest.skip("its state is a parameter")
     cell = CELLS[name](param_dtype=jnp.bfloat16)
-    params = cell.init(jax.random.key(0))
-    final, _ = unroll(cell, params, random_array((T, B, INPUT), 3, jnp.float32))
+    xs = jax.ShapeDtypeStruct((T, B, INPUT), jnp.float32)
+    final, _ = jax.eval_shape(functools.partial(unroll, cell), jax.eval_shape(cell.init, jax.random.key(0)), xs)
     assert all(leaf.dtype == jnp.float32 for leaf in floats(final))
 
 
