@@ -18,8 +18,8 @@ import numpy as np
 import tyro
 
 SINGLE_THREADED = "--xla_cpu_multi_thread_eigen=false"
-"""XLA's CPU thread pool can wedge on machines with few cores: all threads asleep, the computation unfinished (the same symptom
-as jax-ml/jax issue 25861). One thread per matrix product avoids it, and is no slower where matrices are small."""
+"""On few cores XLA's CPU thread pool can wait for itself: all threads asleep, the computation unfinished (the symptom of
+jax-ml/jax issue 25861). One thread per matrix product makes that rarer, and is no slower where matrices are small."""
 
 
 class Part:

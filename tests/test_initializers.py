@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 
 from recurrent import describe, elman, flax_like, gru, irnn, keras_like, learned_state, lstm, torch_like
 from recurrent.batching import pad, truncate
@@ -40,6 +41,25 @@ def radii(cell, seed=0):
 )
 def test_spectral_radius_of_every_block(cell, expected, tolerance):
     np.testing.assert_allclose(radii(cell), expected, atol=tolerance)
+
+
+def test_orthogonal_is_that_of_jax_but_never_a_batched_qr():
+    """Several batched decompositions in one program can wait for each other's threads forever."""
+    keys, draw = jax.random.split(jax.random.key(0), 3), orthogonal(1.3)
+    for shape in ((4, 4), (6, 2), (2, 6)):
+        expected = jax.vmap(lambda key, shape=shape: jax.nn.initializers.orthogonal(1.3)(key, shape, jnp.float64))(keys)
+        np.testing.assert_array_equal(jax.vmap(lambda key, shape=shape: draw(key, shape, jnp.float64))(keys), expected)
+    jaxpr = jax.make_jaxpr(jax.vmap(lstm(3, 4).init))(keys).jaxpr
+    found = decompositions(jaxpr)
+    assert len(found) == 4
+    assert all(operand.aval.ndim == 2 for operand in found)
+
+
+def decompositions(jaxpr) -> list:
+    """The operands of all QR decompositions in a program."""
+    own = [equation.invars[0] for equation in jaxpr.eqns if equation.primitive.name == "qr"]
+    inner = [decompositions(j) for equation in jaxpr.eqns for j in jaxprs_in_params(equation.params)]
+    return sum(inner, own)
 
 
 def test_gates_are_drawn_independently():
