@@ -4,6 +4,9 @@ Margins were fixed before the test digits were looked at. The learning rate, one
 and 0.01 on a part of the training digits, pixel by pixel; at 0.003 tanh Gaussian falls further behind. Widths, batches and
 optimiser are the same for all, so that parameters differ: the LSTM has four times those of tanh. The budget of updates is
 short: the networks that read pixel by pixel still learn when it ends, and the IRNN has hardly begun.
+
+The first margin is missed: the LSTM is ahead of tanh Gaussian by 0.046 with 5 seeds and by 0.039 with 10, not by 0.05, and tanh
+orthogonal is as good as the gates or better. At 64 steps a Gaussian matrix of spectral radius 1 still lets gradients through.
 """
 
 import dataclasses
