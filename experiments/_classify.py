@@ -54,9 +54,11 @@ def train(
     init, advance = _trainer(loss_of, updates, learning_rate)
     carry, losses = (networks, init(networks)), []
     keys = jax.vmap(lambda key: jax.random.split(key, updates))(jax.random.split(jax.random.key(seed), len(networks.bias)))
-    for chunk in tqdm(_chunks(updates), desc=label, unit=f"x{CHUNK} updates", leave=False):
+    chunks = tqdm(_chunks(updates), desc=label, unit=f"x{CHUNK} updates", leave=False)
+    for chunk in chunks:
         carry, loss = advance(carry, given, keys[:, chunk])
         losses.append(np.asarray(loss))
+        chunks.set_postfix(loss=f"{np.median(losses[-1]):.4g}")
     return carry[0], np.concatenate(losses, axis=1)
 
 

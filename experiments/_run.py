@@ -130,7 +130,7 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> None:
     print(f"{experiment.name}: {experiment.claim}\n({experiment.source})\nwriting to {folder}")
     try:
         results = experiment.run(config, Part(folder))
-    except ValueError as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         _remove_if_empty(folder)
         sys.exit(f"error: {error}")
     print(table(results.rows))

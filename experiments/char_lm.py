@@ -15,7 +15,7 @@ from experiments._char_lm_figure import plot
 from experiments._jeep import jeep_rows
 from experiments._ngram import ngram_losses
 from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main, table
-from recurrent import lstm, unroll
+from recurrent import explain_nonfinite, lstm, unroll
 from recurrent.batching import windows
 from recurrent.checkpoints import Checkpoints
 from recurrent.decoding import greedy, sample
@@ -25,6 +25,9 @@ from recurrent.losses import cross_entropy
 from recurrent.training import init_train_state, make_optimizer, make_train_step
 
 BRACKETS = {")": "(", "]": "[", "}": "{"}
+SHOWN, FOLLOWED = 100, 60
+"""Characters read before a wrong one, and followed from it on."""
+FREE, FORCED = "characters changed by an error, end of the free run", "prediction changed by an error, end of the true text"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,14 +56,18 @@ class Config:
     """Longest n-gram of the baseline."""
     seed: int = 0
     """Seed of parameters, dropout and samples."""
+    tensorboard: bool = False
+    """Write event files for TensorBoard into the folder of the run; needs recurrent-jax[tensorboard]."""
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "hidden_size", "embed_size", "batch_size", "window", "updates", "max_order", "max_characters")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1); got {self.dropout}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be positive; got {self.learning_rate}")
+        if not 0 < self.learning_rate < np.inf:
+            raise ValueError(f"learning_rate must be positive and finite; got {self.learning_rate}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be at least 0; got {self.seed}: give 0, 1, ...")
         if self.text is not None and not self.text.is_file():
             raise ValueError(f"--text {self.text}: there is no such file; leave it out for the standard library's sources")
 
@@ -84,13 +91,15 @@ def load_corpus(config: Config) -> Corpus:
     else:
         text = config.text.read_text(encoding="utf-8", errors="replace")[: config.max_characters]
     split = len(text) * 9 // 10
-    needed = config.batch_size * config.window + 1
+    needed = max(config.batch_size * config.window + 1, SHOWN + FOLLOWED + 2)
     if len(text) - split < needed:
         raise ValueError(
-            f"the text has {len(text)} characters; its last tenth must fill one window of every stream, {needed} characters: "
-            "give a longer text, or a smaller batch_size or window"
+            f"the text has {len(text)} characters; its last tenth must fill one window of every stream and show how an error "
+            f"spreads, {needed} characters: give a longer text, or a smaller batch_size or window"
         )
     alphabet = ["\ufffd", *sorted(set(text[:split]))]
+    if len(alphabet) < 3:
+        raise ValueError(f"the text consists of one character, {alphabet[1]!r}: there is nothing to learn; give another text")
     code_of = {symbol: code for code, symbol in enumerate(alphabet)}
     return Corpus(np.array([code_of.get(symbol, 0) for symbol in text], np.int32), alphabet, split)
 
@@ -101,6 +110,7 @@ class Model(NamedTuple):
     init: Any
     outputs: Any  # (params, state, tokens [T, B], mask of dropout or None) -> (state, logits)
     initial_state: Any
+    explain: Any  # (params, tokens [T, B], targets [T, B]) -> where NaN or inf enters, in words
 
 
 def make_model(num_symbols: int, config: Config) -> Model:
@@ -116,7 +126,11 @@ def make_model(num_symbols: int, config: Config) -> Model:
         state, hs = unroll(cell, params[1], embedding.apply(params[0], tokens), state, backprop="explicit")
         return state, linear_map(params[2], hs if scale is None else hs * scale)
 
-    return Model(init, outputs, lambda params, batch: cell.initial_state(params[1], (batch,)))
+    def explain(params, tokens, targets):
+        loss = lambda run: cross_entropy(linear_map(params[2], run.ys), targets).mean()  # noqa: E731
+        return explain_nonfinite(cell, params[1], embedding.apply(params[0], jnp.asarray(tokens)), loss)
+
+    return Model(init, outputs, lambda params, batch: cell.initial_state(params[1], (batch,)), explain)
 
 
 def train(config: Config, corpus: Corpus, model: Model, folder: Path | None) -> Any:
@@ -144,6 +158,11 @@ def train(config: Config, corpus: Corpus, model: Model, folder: Path | None) -> 
     state = init_train_state(params, optimizer, k_train, model.initial_state(params, config.batch_size))
     step = jax.jit(make_train_step(loss_fn, optimizer), donate_argnums=0)
     plain = {name: str(value) for name, value in dataclasses.asdict(config).items()}
+
+    def diagnose(state, batch):
+        tokens, targets, _ = batch
+        return model.explain(state.params, tokens, targets)
+
     checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", plain)
     measure = functools.partial(_validation, corpus, model, config)
     return fit(
@@ -155,6 +174,8 @@ def train(config: Config, corpus: Corpus, model: Model, folder: Path | None) -> 
         every=max(1, config.updates // 5),
         checkpoints=checkpoints,
         log=None if folder is None else folder / "training.csv",
+        tensorboard=folder / "tensorboard" if folder is not None and config.tensorboard else None,
+        diagnose=diagnose,
     ).params
 
 
@@ -187,7 +208,7 @@ def distances(text: str) -> np.ndarray:
             found[i] = i - open_brackets.pop()[1]
         elif symbol == "\n":
             open_quote.clear()
-        elif symbol in "\"'":
+        elif symbol in "\"'" and not (text[i - 1 : i].isalnum() and text[i + 1 : i + 2].isalnum()):  # not as in "don't"
             start = open_quote.pop(symbol, None)
             if start is None:
                 open_quote[symbol] = i
@@ -201,22 +222,23 @@ def spread_of_an_error(corpus: Corpus, model: Model, params: Any, config: Config
 
     Greedily on its own outputs (an error feeds the next), and reading the true text (only the state remembers the error).
     """
-    rows, prefix, length = 64, 100, 60
-    rng = np.random.default_rng(config.seed)
-    starts = rng.integers(corpus.split, len(corpus.codes) - prefix - length - 1, rows)
-    tokens = jnp.asarray(corpus.codes[starts[:, None] + np.arange(prefix + length)].T)
-    state, _ = model.outputs(params, model.initial_state(params, rows), tokens[:prefix])
-    right = tokens[prefix]
-    wrong = jnp.asarray(rng.integers(1, len(corpus.alphabet), rows)).astype(right.dtype)
+    rows, rng = 64, np.random.default_rng(config.seed)
+    starts = rng.integers(corpus.split, len(corpus.codes) - SHOWN - FOLLOWED - 1, rows)
+    tokens = jnp.asarray(corpus.codes[starts[:, None] + np.arange(SHOWN + FOLLOWED)].T)
+    state, _ = model.outputs(params, model.initial_state(params, rows), tokens[:SHOWN])
+    right = tokens[SHOWN]
+    others = len(corpus.alphabet) - 1  # all but 0, which stands for characters never seen
+    shift = jnp.asarray(rng.integers(1, others, rows), right.dtype)
+    wrong = 1 + (right - 1 + shift) % others
 
     def step(state, token):
         state, logits = model.outputs(params, state, token[None])
         return state, logits[0]
 
-    free = [greedy(step, state, first, num_steps=length - 1, end=-1).tokens for first in (right, wrong)]
+    free = [greedy(step, state, first, num_steps=FOLLOWED - 1, end=-1).tokens for first in (right, wrong)]
     forced = []
     for first in (right, wrong):
-        fed = jnp.concatenate([first[None], tokens[prefix + 1 : -1]])
+        fed = jnp.concatenate([first[None], tokens[SHOWN + 1 : -1]])
         forced.append(jax.nn.softmax(model.outputs(params, state, fed)[1]))
     return {
         "free": np.asarray((free[0] != free[1]).mean(axis=1)),
@@ -224,7 +246,7 @@ def spread_of_an_error(corpus: Corpus, model: Model, params: Any, config: Config
     }
 
 
-def write_samples(corpus: Corpus, model: Model, params: Any, config: Config, length: int = 300) -> list[str]:
+def write_samples(corpus: Corpus, model: Model, params: Any, config: Config, length: int = 300) -> dict[str, str]:
     """Continues a line break, at temperatures 0.5 and 1."""
 
     def step(state, token):
@@ -232,12 +254,13 @@ def write_samples(corpus: Corpus, model: Model, params: Any, config: Config, len
         return state, logits[0]
 
     start = jnp.full(1, corpus.alphabet.index("\n") if "\n" in corpus.alphabet else 1, jnp.int32)
-    texts = []
+    texts = {}
     for temperature in (0.5, 1.0):
         key = jax.random.key(config.seed)
         state = model.initial_state(params, 1)
         draw = jax.jit(functools.partial(sample, step, num_steps=length, temperature=temperature))
-        texts.append("".join(corpus.alphabet[code] for code in np.asarray(draw(state, start, key).tokens[:, 0])))
+        codes = np.asarray(draw(state, start, key).tokens[:, 0])
+        texts[f"sample at temperature {temperature}"] = "".join(corpus.alphabet[code] for code in codes)
     return texts
 
 
@@ -267,8 +290,6 @@ def run(config: Config, part: Part = compute_now) -> Results:
     rows = [{**row, "bits": row["nats"] / np.log(2)} for row in rows]
     text = "".join(corpus.alphabet[code] for code in corpus.codes[corpus.split :])[: len(losses)]
     apart = distances(text)
-    texts = write_samples(corpus, model, params, config)
-    print(*(f"--- sample at temperature {t}\n{text}" for t, text in zip((0.5, 1.0), texts, strict=True)), sep="\n")
     closing = apart > 0
     curves = {
         "distance": apart[closing],
@@ -276,20 +297,28 @@ def run(config: Config, part: Part = compute_now) -> Results:
         "ngram": ngrams[best, : len(losses)][closing],
         **spread_of_an_error(corpus, model, params, config),
     }
+    last = FOLLOWED // 6  # steps whose mean is taken at the end
     summary = {
         "text": str(config.text or "standard library"),
         "characters": len(corpus.codes),
         "nats per character, lstm": float(losses.mean()),
         "nats per character, best n-gram": float(means[best]),
         "best n-gram": best,
+        **{f"nats per closing character, {name}": float(curves[name].mean()) for name in ("lstm", "ngram") if closing.any()},
+        FREE: float(curves["free"][-last:].mean()),
+        FORCED: float(curves["forced"][-last:].mean()),
+        **write_samples(corpus, model, params, config),
     }
     return Results(rows, summary, curves)
 
 
 def check(config: Config, results: Results) -> list[Check]:
-    """Tests that the LSTM beats the best n-gram, and the published level where the text is tiny Shakespeare."""
+    """Tests that the LSTM beats the best n-gram, what a wrong character does, and the level reached on tiny Shakespeare."""
     ours, ngram = (results.summary[f"nats per character, {name}"] for name in ("lstm", "best n-gram"))
+    limits = {FORCED: ("below 0.1", lambda value: value < 0.1), FREE: ("above 0.5", lambda value: value > 0.5)}
     checks = [Check("nats per character, lstm", ours, f"below the best n-gram's {ngram:.4f}", ours < ngram)]
+    for name, (criterion, holds) in limits.items():
+        checks.append(Check(name, results.summary[name], criterion, holds(results.summary[name])))
     if config.text is not None and "shakespeare" in config.text.name.lower():
         checks.append(Check("nats per character on tiny Shakespeare", ours, "at most 1.60", ours <= 1.60))
     return checks

@@ -208,6 +208,7 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    single_threaded=False,  # it times
 )
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "lru-dense": lambda **kw: recurrent.lru(INPUT, HIDDEN, output_size=2, skip="dense", **kw),
     "min_gru": lambda **kw: recurrent.min_gru(INPUT, HIDDEN, **kw),
     "min_lstm": lambda **kw: recurrent.min_lstm(INPUT, HIDDEN, candidate="positive", **kw),
+    "output_recurrence": lambda **kw: recurrent.output_recurrence(INPUT, HIDDEN, 2, **kw),
     "emit_state": lambda **kw: recurrent.emit_state(recurrent.lstm(INPUT, HIDDEN, **kw)),
     "emit_both": lambda **kw: recurrent.emit_both(recurrent.gru(INPUT, HIDDEN, **kw)),
     "learned_state": lambda **kw: recurrent.learned_state(recurrent.lstm(INPUT, HIDDEN, **kw), scale=0.5),
@@ -67,6 +68,7 @@ FACTORIES = {
     "lru",
     "min_gru",
     "min_lstm",
+    "output_recurrence",
 }
 """The public functions that return cells and stand in `CELLS`."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import perturbed, random_array, relative_error
 
-from recurrent import backpropagate, count_parameters, elman, gru, lstm, step_contributions, unroll
+from recurrent import backpropagate, bptt, count_parameters, dropout, elman, emit_state, gru, lstm, step_contributions, unroll
 from recurrent.cells.gru import split_gates as split_gru_gates
 from recurrent.cells.lstm import split_gates as split_lstm_gates
 from recurrent.losses import cross_entropy, masked_mean, masked_sum, softmax_readout_gradients
@@ -183,3 +183,47 @@ def test_losses_ignore_masked_steps():
     logits, labels = random_array((T, 2, K), 0), jnp.zeros((T, 2), jnp.int32)
     expected = -np.log(np.exp(logits[..., 0]) / np.exp(logits).sum(-1))
     np.testing.assert_allclose(cross_entropy(logits, labels), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("make", [elman, lstm, gru])
+def test_chunks_share_outputs_and_unrolled_loops_change_nothing(make, reverse, monkeypatch):
+    """Without masks and resets the tape reads h_{t-1} from the output of the step before, across the edges of chunks too."""
+    cell = make(3, 4, param_dtype=jnp.float64)
+    params, xs = perturbed(cell.init(jax.random.key(0)), 1), random_array((7, 2, 3), 2)
+    state = perturbed(cell.initial_state(params, (2,)), 3)
+
+    def gradients(**options):
+        loss = lambda *a: jnp.sum(jnp.sin(unroll(cell, *a, reverse=reverse, **options)[1]) * weights)  # noqa: E731
+        return jax.jit(jax.grad(loss, (0, 1, 2)))(params, xs, state)
+
+    weights = random_array((7, 2, 4), 4)
+    expected = gradients()
+    assert relative_error(gradients(unroll=2), expected) < 1e-12
+    for size in (3, 1):
+        monkeypatch.setattr(bptt, "chunk_size", lambda *_, size=size: size)
+        assert relative_error(gradients(backprop="explicit", unroll=2), expected) < 1e-12
+    assert relative_error(gradients(backprop="explicit", checkpoint_every=3), expected) < 1e-12
+
+
+def test_states_with_integers_may_be_emitted():
+    cell = emit_state(dropout(lstm(3, 4, param_dtype=jnp.float64), 0.3, key=jax.random.key(0)))
+    params, xs = cell.init(jax.random.key(1)), random_array((7, 2, 3), 2)
+    loss = lambda p, b: jnp.sum(unroll(cell, p, xs, backprop=b)[1].cell.h ** 2)  # noqa: E731
+    found, expected = (jax.jit(jax.grad(lambda p, b=b: loss(p, b)))(params) for b in ("explicit", "autodiff"))
+    assert relative_error(found, expected) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ({"dys": (6, 2, 4)}, r"dys must have the shapes \(7, 2, 4\)"),
+        ({"dfinal_state": (4,)}, "dfinal_state must have the shapes"),
+    ],
+)
+def test_gradients_of_other_shapes_are_refused(shapes, message):
+    cell = elman(3, 4, param_dtype=jnp.float64)
+    params, xs = cell.init(jax.random.key(0)), random_array((7, 2, 3), 2)
+    gradients = {name: jnp.ones(shape) for name, shape in ({"dys": (7, 2, 4)} | shapes).items()}
+    with pytest.raises(ValueError, match=message):
+        backpropagate(cell, params, xs, gradients.pop("dys"), **gradients)

@@ -15,6 +15,7 @@ from recurrent import (
     decay_rate,
     describe,
     elman,
+    explain_nonfinite,
     first_nonfinite_step,
     flow_regularizer,
     gradient_decay,
@@ -24,6 +25,7 @@ from recurrent import (
     lyapunov_spectrum,
     path_shares,
     spectral_radius,
+    stack,
     state_gradients,
     step_jacobians,
     temporal_contributions,
@@ -358,6 +360,19 @@ def test_first_nonfinite_step():
     np.testing.assert_array_equal(found.forward, [T, 3])
     assert found.backward[0] == -1
     assert found.backward[1] >= 3
+
+
+def test_the_explanation_names_the_layer_where_it_starts():
+    cell = stack(elman(1, 2, activation="identity", **F64), lstm(2, 2, **F64))
+    params, xs = cell.init(jax.random.key(0)), random_array((T, B, 1), 0)
+    loss = lambda run: jnp.sum(run.ys**2)  # noqa: E731
+    explain = lambda params, xs, loss=loss: explain_nonfinite(cell, params, xs, loss)  # noqa: E731
+    assert explain(params, xs.at[3, 1].set(jnp.inf)).startswith("forward, the state[0] is not finite from step t = 3 on")
+    above = params[1]._replace(bias=params[1].bias.at[0].set(jnp.nan))  # the input gate of the upper layer
+    assert f"the state[1].c is not finite from step t = 0 on (0-based), in {B} of {B} rows" in explain((params[0], above), xs)
+    sharp = lambda run: jnp.sum(jnp.sqrt(run.states[1].h[2] - jax.lax.stop_gradient(run.states[1].h[2])))  # noqa: E731
+    assert "on the way back, dL/ds_t of the state[1].h is not finite from t = 3 down" in explain(params, xs, sharp)
+    assert explain(params, xs).startswith("every state, output and gradient to a state is finite")
 
 
 def test_truncation_bias_vanishes_with_the_window():

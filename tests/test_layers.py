@@ -9,9 +9,8 @@ import pytest
 from helpers import perturbed, random_array, relative_error
 from jax.extend.core import jaxprs_in_params
 
-from recurrent import gru, lengths_to_mask, lstm, unroll
+from recurrent import elman, gru, lengths_to_mask, lstm, output_recurrence, stack, teacher_forced, unroll
 from recurrent.attention import additive, attend, multiplicative
-from recurrent.cells.output_recurrence import output_recurrence, teacher_forced
 from recurrent.layers import (
     bidirectional,
     embed,
@@ -26,6 +25,7 @@ from recurrent.layers import (
 T, B, D, H = 6, 3, 3, 4
 F64 = {"param_dtype": jnp.float64}
 LENGTHS = jnp.array([T, 1, 0])
+FEEDBACK = output_recurrence(3, 4, 2)
 
 
 def cells():
@@ -37,6 +37,9 @@ STACKINGS = {
     "reverse": lambda: scanned(lstm(D, H, **F64), reverse=True),
     "explicit": lambda: scanned(lstm(D, H, **F64), backprop="explicit"),
     "merged at every layer": lambda: serial(bidirectional(*cells()[:2]), bidirectional(*cells()[2:])),
+    "two towers": lambda: bidirectional(
+        stack(lstm(D, H, **F64), gru(H, H, **F64)), stack(gru(D, H, **F64), lstm(H, 2, **F64)), backprop="explicit"
+    ),
     "alternating": lambda: serial(scanned(lstm(D, H, **F64)), scanned(gru(H, H, **F64), reverse=True)),
     "summed": lambda: bidirectional(*cells()[:2], merge="sum"),
     "learned merge": lambda: serial(bidirectional(*cells()[:2]), linear(2 * H, 5)),
@@ -115,12 +118,12 @@ def test_teacher_forcing_equals_the_cell_fed_with_targets_and_has_no_loop():
     cell = output_recurrence(D, H, 2, **F64)
     params, xs = perturbed(cell.init(jax.random.key(0)), 1), random_array((T, B, D), 2)
     targets = random_array((T, B, 2), 3)
-    outputs = teacher_forced(params, xs, targets)
+    outputs = teacher_forced(cell, params, xs, targets)
     for t in range(T):
         before = targets[t - 1] if t else jnp.zeros((B, 2))
         assert relative_error(outputs[t], cell.step(params, before, xs[t])[1]) < 1e-12
     _, free = unroll(cell, params, xs)
-    assert relative_error(teacher_forced(params, xs, free), free) < 1e-12  # its own outputs as targets: the free run
+    assert relative_error(teacher_forced(cell, params, xs, free), free) < 1e-12  # its own outputs as targets: the free run
 
     def primitives(jaxpr):
         for equation in jaxpr.eqns:
@@ -128,7 +131,7 @@ def test_teacher_forcing_equals_the_cell_fed_with_targets_and_has_no_loop():
             for inner in jaxprs_in_params(equation.params):
                 yield from primitives(inner)
 
-    gradient = jax.make_jaxpr(jax.grad(lambda p: teacher_forced(p, xs, targets).sum()))(params)
+    gradient = jax.make_jaxpr(jax.grad(lambda p: teacher_forced(cell, p, xs, targets).sum()))(params)
     found = set(primitives(gradient.jaxpr))
     assert "dot_general" in found
     assert not {"scan", "while"} & found
@@ -158,8 +161,14 @@ def test_only_a_hidden_recurrence_keeps_what_the_output_does_not_show():
         ),
         (lambda: output_recurrence(3, 4, 2, activation="tan"), "unknown activation"),
         (
-            lambda: teacher_forced(output_recurrence(3, 4, 2).init(jax.random.key(0)), jnp.zeros((T, 3)), jnp.zeros((T, 3))),
+            lambda: teacher_forced(FEEDBACK, FEEDBACK.init(jax.random.key(0)), jnp.zeros((T, 3)), jnp.zeros((T, 3))),
             "targets must have shape",
+        ),
+        (
+            lambda: bidirectional(elman(D, 1), elman(D, H), merge="sum").apply(
+                bidirectional(elman(D, 1), elman(D, H)).init(jax.random.key(0)), jnp.zeros((T, D), jnp.float32)
+            ),
+            r"outputs of equal width; got \[1\] and \[4\]",
         ),
     ],
 )

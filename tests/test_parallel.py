@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers import perturbed, random_array, relative_error
 from jax.extend.core import jaxprs_in_params
+from registry import CELLS, INPUT
 
 import recurrent
 from experiments import parallel
@@ -204,6 +205,49 @@ def test_overflowing_products_of_jacobians_poison_nothing():
     assert np.all(np.isfinite(ys))
 
 
+def test_products_of_jacobians_that_overflow_leave_the_gradient_of_the_loop():
+    cell = elman(D, 8, activation=jnp.sin, recurrent_init=with_spectral_radius(30.0))
+    params, xs = cell.init(jax.random.key(0)), random_array((256, D), 1, jnp.float32)
+    early = lambda run: lambda xs: run(params, xs)[1][:4].sum()  # noqa: E731
+    expected = jax.jit(jax.grad(early(functools.partial(unroll, cell))))(xs)
+    found = jax.jit(jax.grad(early(functools.partial(unroll_parallel, cell, max_iterations=256))))(xs)
+    assert relative_error(found, expected) < 1e-3
+
+
+def test_a_linear_form_that_overflows_is_flagged_and_the_fallback_is_the_loop():
+    cell = diagonal(1, 1, decay=1.0)
+
+    def coefficients(params, xs):
+        return jnp.full_like(xs, 2), jnp.zeros_like(xs)
+
+    linear = cell.linear._replace(coefficients=coefficients)
+    cell = cell._replace(linear=linear, step=lambda params, s, x: (2 * s, 2 * s), adjoint=None)
+    params, xs = cell.init(jax.random.key(0)), jnp.zeros((300, 1), jnp.float32)
+    _, ys, convergence = unroll_parallel(cell, params, xs)
+    assert not convergence.converged
+    assert np.isnan(ys).any()
+    _, ys, convergence = unroll_parallel(cell, params, xs, fallback="sequential")
+    assert not convergence.converged
+    assert not np.any(ys)
+
+
+def test_second_derivatives_go_through_the_solution():
+    cell = gru(2, 2, **SMALL, **F64)
+    params, xs = perturbed(cell.init(jax.random.key(0)), 1), random_array((3, 2), 2)
+    hessian = lambda run: jax.jit(jax.jacrev(jax.grad(lambda xs: (run(params, xs)[1] ** 2).sum())))(xs)  # noqa: E731
+    found = hessian(functools.partial(unroll_parallel, cell, method="deer", tolerance=1e-14))
+    assert relative_error(found, hessian(functools.partial(unroll, cell))) < 1e-9
+
+
+@pytest.mark.parametrize("name", ["stack", "gru-after", "layer_norm_lstm", "deep_transition", "output_recurrence"])
+def test_any_cell_of_the_contract(name):
+    cell = CELLS[name](recurrent_init=with_spectral_radius(0.5), **F64) if name == "gru-after" else CELLS[name](**F64)
+    params = jax.tree.map(lambda leaf: 0.5 * leaf, perturbed(cell.init(jax.random.key(0)), 1))
+    xs, resets = random_array((6, 2, INPUT), 2), jnp.zeros((6, 2), bool).at[3, 1].set(True)
+    arguments = params, xs, perturbed(cell.initial_state(params, (2,)), 3)
+    assert_equals_the_loop(cell, arguments, {"resets": resets}, method="deer", tolerance=1e-13)
+
+
 @pytest.mark.parametrize("name", ["min_gru", "gru"])
 def test_nan_in_an_input_stays_on_its_side_of_a_reset_and_is_flagged(name):
     cell = {**LINEAR, **OTHERS}[name](**F64)
@@ -215,8 +259,8 @@ def test_nan_in_an_input_stays_on_its_side_of_a_reset_and_is_flagged(name):
     np.testing.assert_allclose(ys, expected, rtol=1e-10)
     assert np.isnan(ys[2, 0]).all()
     assert np.isfinite(ys[4:]).all()
-    assert convergence.converged == (name == "min_gru")
-    assert name == "min_gru" or np.isinf(convergence.residual)
+    assert not convergence.converged
+    assert np.isinf(convergence.residual)
 
 
 # --- oracles of another kind ---
@@ -260,6 +304,13 @@ def test_the_lru_starts_on_its_ring_and_keeps_the_variance_of_white_noise():
     assert np.mean(modulus**2) == pytest.approx((0.25 + 0.81) / 2, abs=0.01)
     assert phase.max() <= 0.3
     np.testing.assert_allclose(np.exp(2 * params.gamma_log), 1 - modulus**2, rtol=1e-9)
+
+
+def test_no_unit_is_drawn_dead():
+    """Near the rim of the ring float32 cannot tell |a|² from 1, and 0 has no logarithm."""
+    for draw in (lambda: diagonal(1, 300_000, r_min=0.999, r_max=1.0), lambda: lru(1, 300_000, r_min=0.999, r_max=1.0)):
+        params = draw().init(jax.random.key(0))
+        assert all(np.isfinite(leaf).all() for leaf in params if leaf.ndim == 1)
 
 
 def log_space(log_a, log_b, log_h_0):
@@ -322,9 +373,10 @@ def test_the_damped_correction_minimises_its_sum_of_squares(reverse):
 # --- depth ---
 
 
-def primitives(jaxpr) -> set[str]:
-    inner = [primitives(j) for equation in jaxpr.eqns for j in jaxprs_in_params(equation.params)]
-    return {equation.primitive.name for equation in jaxpr.eqns}.union(*inner)
+def primitives(jaxpr, ignored="") -> set[str]:
+    kept = [equation for equation in jaxpr.eqns if equation.primitive.name != ignored]
+    inner = [primitives(j, ignored) for equation in kept for j in jaxprs_in_params(equation.params)]
+    return {equation.primitive.name for equation in kept}.union(*inner)
 
 
 def jaxpr_of(cell, num_steps, gradient=False, **options):
@@ -347,7 +399,8 @@ def test_newton_loops_over_iterations_only():
     cell = OTHERS["gru"]()
     depths = [depth(jaxpr_of(cell, num_steps, True, method="deer")) for num_steps in (64, 256, 1024)]
     assert depths[2] - depths[1] == depths[1] - depths[0]
-    assert "scan" not in primitives(jaxpr_of(cell, 64, True, method="deer"))
+    assert "scan" not in primitives(jaxpr_of(cell, 64, method="deer"))
+    assert "scan" not in primitives(jaxpr_of(cell, 64, True, method="deer"), ignored="cond")  # a branch for what overflows
 
 
 @pytest.mark.slow

@@ -85,11 +85,40 @@ def test_samples_follow_the_distribution():
     np.testing.assert_array_equal(top.tokens, cold.tokens)
 
 
+def test_temperature_and_top_k_give_the_distribution_they_say():
+    zeros = jnp.zeros(4000, jnp.int32)
+    draws = jax.jit(lambda key: sample(step, zeros, zeros, key, num_steps=1, temperature=1.7, top_k=3))
+    counts = np.bincount(np.asarray(draws(jax.random.key(0)).tokens[0]), minlength=V) / 4000
+    logits = np.asarray(TABLE[0, 0]) / 1.7
+    expected = np.where(logits >= np.sort(logits)[-3], np.exp(logits), 0)
+    np.testing.assert_allclose(counts, expected / expected.sum(), atol=0.03)
+    tied = sample(lambda s, t: (s, jnp.zeros((len(t), V))), zeros, zeros, jax.random.key(1), num_steps=1, top_k=2)
+    assert len(np.unique(tied.tokens)) == 2
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float64])
+def test_decoding_takes_logits_of_any_dtype(dtype):
+    other = lambda state, token: (step(state, token)[0], step(state, token)[1].astype(dtype))  # noqa: E731
+    for decode in (greedy, functools.partial(beam_search, width=2)):
+        assert decode(other, STATE, START, num_steps=L, end=END).log_probability.dtype == dtype
+
+
+def test_decoding_stops_when_every_row_has_ended():
+    """Logits that are NaN after the end would show in the probabilities if they were read."""
+    ends = jnp.where(jnp.arange(V) == END, 0.0, -jnp.inf)
+    once = lambda t, token: (t + 1, jnp.where(t[:, None] == 0, ends, jnp.nan))  # noqa: E731
+    for decode in (greedy, functools.partial(beam_search, width=1)):
+        found = decode(once, jnp.zeros(2, jnp.int32), START[:2], num_steps=L, end=END)
+        np.testing.assert_array_equal(found.log_probability, 0)
+        np.testing.assert_array_equal(found.lengths, 0)
+
+
 def test_decoding_refuses_impossible_options():
     for call, message in (
         (lambda: beam_search(step, STATE, START, num_steps=L, end=END, width=0), "width"),
         (lambda: greedy(step, STATE, START, num_steps=0, end=END), "num_steps"),
         (lambda: sample(step, STATE, START, jax.random.key(0), num_steps=1, temperature=0.0), "temperature"),
+        (lambda: sample(step, STATE, START, jax.random.key(0), num_steps=1, temperature=jnp.inf), "temperature"),
         (lambda: sample(step, STATE, START, jax.random.key(0), num_steps=1, top_k=0), "top_k"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -29,13 +29,17 @@ from recurrent import (
     Checkpoints,
     EarlyStopping,
     clip_by_global_norm,
+    elman,
     evaluate,
+    explain_nonfinite,
     fit,
     init_train_state,
     make_optimizer,
     make_train_step,
     restore_checkpoint,
     save_checkpoint,
+    stack,
+    unroll,
 )
 from recurrent.batching import bucket, epoch_order, pad, pad_bucket, windows
 
@@ -484,10 +488,45 @@ class TestFit:
         step, state = quadratic_step()
         checkpoints = Checkpoints(tmp_path, CONFIG)
         with pytest.raises(
-            FloatingPointError, match=r"loss is nan at step 6, on batches_at\(5\): lower the learning rate.*first_non"
+            FloatingPointError, match=r"loss is nan at step 6, on batches_at\(5\): explain_nonfinite.*Lower the learning rate"
         ):
             fit(step, state, batches_at, 100, every=4, checkpoints=checkpoints, progress=False)
         assert int(restore_checkpoint(checkpoints, state).step) == 4
+
+    def test_the_diagnosis_names_step_and_layer(self):
+        cell = stack(elman(2, 3, activation="identity"), elman(3, 2))
+        params = cell.init(jax.random.key(0))
+        loss = lambda run: jnp.mean(run.ys**2)  # noqa: E731
+        optimizer = make_optimizer(0.1)
+
+        def loss_fn(params, carry, xs, key):
+            return jnp.mean(unroll(cell, params, xs)[1] ** 2), (carry, {})
+
+        def batches_at(position):
+            xs = np.random.default_rng(position).normal(size=(7, 2, 2)).astype(np.float32)
+            xs[4, 1] = np.nan if position == 3 else 0
+            return xs
+
+        step = jax.jit(make_train_step(loss_fn, optimizer), donate_argnums=0)
+        state = init_train_state(params, optimizer, jax.random.key(1))
+        diagnose = lambda state, xs: explain_nonfinite(cell, state.params, jnp.asarray(xs), loss)  # noqa: E731
+        expected = r"at step 4, on batches_at\(3\): forward, the state\[0\] is not finite from step t = 4 on .* in 1 of 2 rows"
+        with pytest.raises(FloatingPointError, match=expected):
+            fit(step, state, batches_at, 10, diagnose=diagnose, progress=False)
+
+    def test_parameters_that_are_not_finite_are_never_saved(self, tmp_path):
+        def loss_fn(params, carry, batch, key):
+            return jnp.sum(jnp.sqrt(params * batch)), (carry, {})  # finite at 0, with an infinite slope
+
+        optimizer = make_optimizer(0.1, nonfinite="propagate")
+        step = jax.jit(make_train_step(loss_fn, optimizer))
+        state = init_train_state(jnp.ones(2), optimizer, jax.random.key(0))
+        checkpoints = Checkpoints(tmp_path, CONFIG)
+        with pytest.raises(FloatingPointError, match="after step 3 the parameters are not finite"):
+            fit(step, state, lambda p: jnp.full(2, float(p < 2)), 9, every=1, checkpoints=checkpoints, progress=False)
+        restored = restore_checkpoint(checkpoints, state)
+        assert int(restored.step) == 2
+        assert np.isfinite(restored.params).all()
 
     def test_non_finite_gradients_of_finite_losses_are_counted(self, tmp_path):
         def loss_fn(params, carry, batch, key):

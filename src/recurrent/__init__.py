@@ -8,6 +8,7 @@ from recurrent.cells.linear import DiagonalParams, diagonal
 from recurrent.cells.lru import LRUParams, LRUState, lru
 from recurrent.cells.lstm import LSTMParams, LSTMState, lstm
 from recurrent.cells.minimal import MinGRUParams, MinLSTMParams, min_gru, min_lstm
+from recurrent.cells.output_recurrence import OutputRecurrenceParams, output_recurrence, teacher_forced
 from recurrent.checking import check_gradients
 from recurrent.checkpoints import Checkpoints, restore_checkpoint, save_checkpoint
 from recurrent.clipping import clip_by_global_norm, clip_by_tensor_norm, raise_if_nonfinite
@@ -15,12 +16,12 @@ from recurrent.combine import clip_state_gradients, count_parameters, emit_both,
 from recurrent.flow.decay import decay_rate, gradient_decay, vanishing_bound
 from recurrent.flow.jacobians import step_jacobians, transport
 from recurrent.flow.lyapunov import lyapunov_spectrum
+from recurrent.flow.nonfinite import explain_nonfinite, first_nonfinite_step
 from recurrent.flow.paths import path_shares
 from recurrent.flow.regularizer import flow_regularizer
 from recurrent.flow.report import describe
 from recurrent.flow.states import (
     Run,
-    first_nonfinite_step,
     state_gradients,
     step_contributions,
     temporal_contributions,
@@ -62,6 +63,7 @@ __all__ = [
     "MinGRUParams",
     "MinLSTMParams",
     "NoiseState",
+    "OutputRecurrenceParams",
     "ResetAfterGRUParams",
     "ResidualParams",
     "Run",
@@ -84,6 +86,7 @@ __all__ = [
     "emit_both",
     "emit_state",
     "evaluate",
+    "explain_nonfinite",
     "first_nonfinite_step",
     "fit",
     "flax_like",
@@ -107,6 +110,7 @@ __all__ = [
     "min_lstm",
     "mlp_input",
     "mlp_output",
+    "output_recurrence",
     "path_shares",
     "raise_if_nonfinite",
     "residual",
@@ -118,6 +122,7 @@ __all__ = [
     "state_gradients",
     "step_contributions",
     "step_jacobians",
+    "teacher_forced",
     "temporal_contributions",
     "torch_like",
     "transport",

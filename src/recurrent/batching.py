@@ -37,7 +37,8 @@ def pad(
     longest = max(len(a) for a in arrays)
     num_steps = longest if num_steps is None else num_steps
     if num_steps < 1:
-        raise ValueError(f"num_steps must be at least 1; got {num_steps}")
+        given = "all sequences are empty: give num_steps" if longest == 0 else f"got {num_steps}"
+        raise ValueError(f"num_steps must be at least 1; {given}")
     xs = np.full((num_steps, len(arrays), *arrays[0].shape[1:]), value, arrays[0].dtype)
     mask = np.zeros((num_steps, len(arrays)), bool)
     for row, array in enumerate(arrays):

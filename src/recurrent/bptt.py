@@ -87,14 +87,17 @@ def backpropagate(
       trace: also return every delta of every step.
 
     Raises:
-      ValueError: as `unroll`.
+      ValueError: as `unroll`, or gradients whose shapes are not those of the outputs or the final state.
 
     Reference: Werbos (1990), Backpropagation through time: what it does and how to do it.
     """
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
     adjoint = adjoint_of(cell)
     options = {"chunk": chunk_size(adjoint, params, sequence.xs), "reverse": reverse}
-    final_state, _, record = forward(adjoint, params, *sequence, **options)
+    final_state, ys, record = forward(adjoint, params, *sequence, **options)
+    _check_shapes("dys", dys, ys)
+    if dfinal_state is not None:
+        _check_shapes("dfinal_state", dfinal_state, final_state)
     dfinal_state = pytrees.zeros_like(final_state) if dfinal_state is None else dfinal_state
     return backward(adjoint, params, *sequence, record, dfinal_state, dys, trace=trace, **options)
 
@@ -168,6 +171,8 @@ def backward(
     """Runs the deltas back through a recorded sequence; dys is None if no output matters. See `forward` for the arguments."""
     num_steps = jax.tree.leaves(xs)[0].shape[0]
     layout = layout_of(adjoint, params, state, xs, flags)
+    if dys is not None:
+        dys = _without_float0(dys, jax.tree.map(lambda y: jax.ShapeDtypeStruct((num_steps, *y.shape), y.dtype), layout.y_t))
     transposed = _transposed(params)
 
     def run_chunk(start, size, carry):
@@ -344,6 +349,13 @@ def _tape_again(adjoint, params, fresh, state, inputs, layout, reverse, unroll) 
     outputs = buffers.allocate((layout.y_t, layout.stored_t), jax.tree.leaves(inputs[0])[0].shape[0])
     _, (ys, stored) = _advance_chunk(adjoint, params, fresh, state, inputs, outputs, 0, layout, reverse, unroll)
     return Record(stored, ys, state)
+
+
+def _check_shapes(name: str, gradients: PyTree, values: PyTree) -> None:
+    """Raises ValueError unless gradients have the structure and shapes of what they are the gradients of."""
+    found, expected = (jax.tree.map(jnp.shape, tree) for tree in (gradients, values))
+    if jax.tree.structure(gradients) != jax.tree.structure(values) or found != expected:
+        raise ValueError(f"backpropagate: {name} must have the shapes {expected}; got {found}")
 
 
 def _transposed(params: Params) -> Params:

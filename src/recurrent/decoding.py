@@ -71,18 +71,19 @@ def sample(
       top_k: how many symbols to choose among; all by default.
 
     Raises:
-      ValueError: a temperature that is not positive, `top_k` or `num_steps` below 1.
+      ValueError: a temperature that is not positive and finite, `top_k` or `num_steps` below 1.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive; got {temperature} (greedy decoding is the limit of 0)")
+    if not 0 < temperature < float("inf"):
+        raise ValueError(f"temperature must be positive and finite; got {temperature} (greedy decoding is the limit of 0)")
     if top_k is not None and top_k < 1:
         raise ValueError(f"top_k must be at least 1; got {top_k}")
 
     def choose(key, logits):
-        if top_k is not None and top_k < logits.shape[-1]:
-            least = jax.lax.top_k(logits, top_k)[0][..., -1:]
-            logits = jnp.where(logits >= least, logits, -jnp.inf)
-        return jax.random.categorical(key, logits / temperature, axis=-1)
+        if top_k is None or top_k >= logits.shape[-1]:
+            return jax.random.categorical(key, logits / temperature, axis=-1)
+        best, symbols = jax.lax.top_k(logits, top_k)
+        drawn = jax.random.categorical(key, best / temperature, axis=-1)
+        return jnp.take_along_axis(symbols, drawn[..., None], axis=-1)[..., 0]
 
     return _decode(step, choose, state, start, num_steps, end, key)
 
@@ -137,7 +138,8 @@ def beam_search(
 
     first = spread(start).reshape(batch, width)
     tokens = jnp.full((num_steps, batch, width), end, start.dtype)
-    scores = jnp.where(jnp.arange(width) == 0, 0.0, -jnp.inf).astype(jnp.float32)  # one beginning, not `width` equal ones
+    dtype = jax.eval_shape(step, jax.tree.map(spread, state), spread(start))[1].dtype
+    scores = jnp.where(jnp.arange(width) == 0, 0.0, -jnp.inf).astype(dtype)  # one beginning, not `width` equal ones
     scores = jnp.broadcast_to(scores, (batch, width))
     carry = (0, jax.tree.map(spread, state), first, tokens, scores, jnp.zeros((batch, width), bool))
     carry = jax.lax.while_loop(lambda c: (c[0] < num_steps) & ~jnp.all(c[-1]), advance, carry)

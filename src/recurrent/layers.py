@@ -94,7 +94,7 @@ def bidirectional(
       backprop: see `unroll`.
 
     Raises:
-      ValueError: an unknown merge.
+      ValueError: an unknown merge, or a sum of outputs of different widths.
 
     Reference: Schuster & Paliwal (1997), Bidirectional recurrent neural networks.
     """
@@ -110,8 +110,12 @@ def bidirectional(
         check_params("bidirectional", BidirectionalParams, params)
         left = there.apply(params.forward, xs, lengths=lengths, mask=mask)
         right = back.apply(params.backward, xs, lengths=lengths, mask=mask)
-        join = jnp.add if merge == "sum" else lambda a, b: jnp.concatenate([a, b], axis=-1)
-        return jax.tree.map(join, left, right)
+        if merge == "concat":
+            return jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=-1), left, right)
+        widths = [[leaf.shape[-1] for leaf in jax.tree.leaves(ys)] for ys in (left, right)]
+        if widths[0] != widths[1]:
+            raise ValueError(f'bidirectional: merge="sum" needs outputs of equal width; got {widths[0]} and {widths[1]}')
+        return pytrees.add(left, right)
 
     return Layer(init, apply)
 

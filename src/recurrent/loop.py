@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from recurrent import pytrees
 from recurrent.checkpoints import Checkpoints, latest_notes, restore_checkpoint, save_checkpoint
 from recurrent.training import EarlyStopping, Metrics, TrainState, TrainStep
 from recurrent.types import Params, PyTree
@@ -30,6 +31,7 @@ def fit(
     log: str | Path | None = None,
     tensorboard: str | Path | None = None,
     stopping: EarlyStopping | None = None,
+    diagnose: Callable[[TrainState, PyTree], str] | None = None,
     progress: bool = True,
 ) -> TrainState:
     """Applies a train step until `num_steps` updates are done, in all and over all resumed runs.
@@ -53,6 +55,8 @@ def fit(
         When a run resumes, rows after the restored step are dropped.
       tensorboard: a folder for event files of TensorBoard with the same rows; a resumed run replaces what it repeats.
       stopping: ends the training early, by the validation loss; resumed with the checkpoints.
+      diagnose: says where a loss that is not finite comes from, given a train state (that after the update, or one later) and
+        the batch; `explain_nonfinite` does.
       progress: shows a bar with loss, gradient norm, share of clipped gradients and steps per second.
 
     Returns:
@@ -61,7 +65,7 @@ def fit(
     Raises:
       ValueError: counts below 1, early stopping without evaluation, a log of another run, a train step that does not
         advance `step` and `position` by 1, and as `restore_checkpoint` and `save_checkpoint`.
-      FloatingPointError: the loss is not finite. The latest checkpoint is from before.
+      FloatingPointError: the loss, or a parameter that would be saved, is not finite. The latest checkpoint is from before.
       OSError: a checkpoint or a row could not be written.
       ImportError: `progress` without tqdm, or `tensorboard` without tensorboardX.
     """
@@ -82,7 +86,7 @@ def fit(
     with _progress_bar(progress, step, num_steps) as report, _event_files(tensorboard, step) as write_events:
         while (step := int(train_state.step)) < num_steps and not (stopping and stopping.stopped):
             until = min(num_steps, (step // every + 1) * every)
-            train_state, row = _advance(train_step, train_state, batches_at, until - step, report)
+            train_state, row = _advance(train_step, train_state, batches_at, until - step, report, diagnose)
             measured = evaluate(train_state.params) if evaluate else {}
             loss = _validation_loss(measured) if evaluate else None
             if stopping and loss is not None:
@@ -92,6 +96,7 @@ def fit(
             if log is not None:
                 _append_row(Path(log), row)
             if checkpoints is not None:
+                _check_finite(train_state)
                 notes = {"stopping": stopping._asdict()} if stopping else {}
                 save_checkpoint(checkpoints, train_state, validation_loss=loss, notes=notes)
     return train_state
@@ -110,18 +115,36 @@ def _resume(
 
 
 def _advance(
-    train_step: TrainStep, train_state: TrainState, batches_at: Callable[[int], PyTree], count: int, report: Callable
+    train_step: TrainStep,
+    train_state: TrainState,
+    batches_at: Callable[[int], PyTree],
+    count: int,
+    report: Callable[[Metrics], None],
+    diagnose: Callable[[TrainState, PyTree], str] | None,
 ) -> tuple[TrainState, dict[str, float]]:
     """Does `count` steps; returns their means, too."""
     step, position, start = int(train_state.step), int(train_state.position), time.perf_counter()
     read: list[Metrics] = []
     pending: Metrics | None = None
+
+    def take(metrics: Any, i: int) -> None:
+        metrics = jax.device_get(metrics)
+        if not np.isfinite(metrics.loss):
+            at = position + i
+            explanation = diagnose(train_state, batches_at(at)) if diagnose else "explain_nonfinite says where it starts"
+            raise FloatingPointError(
+                f"the loss is {metrics.loss} at step {step + i + 1}, on batches_at({at}): {explanation}. Lower the learning "
+                "rate, clip the gradient to a smaller max_norm, or train on shorter windows"
+            )
+        report(metrics)
+        read.append(metrics)
+
     for i in range(count):
         train_state, metrics = train_step(train_state, batches_at(position + i))
         if pending is not None:  # one step behind, so that an accelerator is never left waiting
-            read.append(_read(pending, step + i, position + i - 1, report))
+            take(pending, i - 1)
         pending = metrics
-    read.append(_read(pending, step + count, position + count - 1, report))
+    take(pending, count - 1)
     if (int(train_state.step), int(train_state.position)) != (step + count, position + count):
         raise ValueError(
             f"train_step must advance step and position by 1 each; {count} calls took step {step} to {train_state.step} and "
@@ -130,16 +153,13 @@ def _advance(
     return train_state, _means(step + count, read, count / (time.perf_counter() - start))
 
 
-def _read(metrics: Any, step: int, position: int, report: Callable[[Metrics], None]) -> Metrics:
-    metrics = jax.device_get(metrics)
-    if not np.isfinite(metrics.loss):
+def _check_finite(train_state: TrainState) -> None:
+    """Keeps parameters that the last update spoilt out of the checkpoints: a run that resumed from them could not go on."""
+    if not pytrees.all_finite(train_state.params):
         raise FloatingPointError(
-            f"the loss is {metrics.loss} at step {step}, on batches_at({position}): lower the learning rate, clip the "
-            "gradient to a smaller max_norm, or train on shorter windows; first_nonfinite_step says where in the sequence "
-            "it starts"
+            f"after step {int(train_state.step)} the parameters are not finite, though the loss before was: lower the learning "
+            'rate, or let the optimiser skip such gradients (make_optimizer(..., nonfinite="skip"), the default)'
         )
-    report(metrics)
-    return metrics
 
 
 def _validation_loss(measured: dict[str, float]) -> float:

@@ -8,6 +8,9 @@ Build the cell where the key is, inside the function that is compiled:
         cell = dropout(lstm(3, 64), 0.2, key=key)
         return error(unroll(cell, params, xs)[1])
 
+A state that is carried from one window to the next carries its stream on, too: a new key starts with the next reset or initial
+state, and a mask drawn by sequence holds until then.
+
 With `key=None` it is the deterministic cell for evaluation. Parameters are those of the cell inside. Two wrappers with the same
 key draw the same numbers: split it.
 """

@@ -182,12 +182,14 @@ def teacher_forcing(
       Logits `[U, batch, symbols]` and attention weights `[U, S, batch]`.
 
     Raises:
-      ValueError: a sampling rate without a key.
+      ValueError: a sampling rate without a key, or one that is not a probability.
 
     Reference: Williams & Zipser (1989); Bengio, Vinyals, Jaitly & Shazeer (2015), Scheduled sampling.
     """
     if key is None and not (isinstance(sampling_rate, (int, float)) and sampling_rate == 0):
         raise ValueError("scheduled sampling needs a PRNG key: give key=")
+    if isinstance(sampling_rate, (int, float)) and not 0 <= sampling_rate <= 1:
+        raise ValueError(f"sampling_rate is a probability, in [0, 1]; got {sampling_rate}")
     first = jnp.full_like(targets[:1], start)
     fed = jnp.concatenate([first, targets[:-1]])
 

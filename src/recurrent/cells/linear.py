@@ -82,8 +82,9 @@ def checked_inputs(name: str, params_type: type, params: Any, xs: Any, input_siz
 
 def log_decay_rate(key: Array, size: int, r_min: float, r_max: float, dtype: Any) -> Array:
     """ν_log with |a| = exp(-exp(ν_log)): |a|² uniform in [r_min², r_max²], so that complex a fill the ring evenly."""
-    u = jax.random.uniform(key, (size,), dtype)
-    return jnp.log(-0.5 * jnp.log(u * (r_max**2 - r_min**2) + r_min**2))
+    u, limits = jax.random.uniform(key, (size,), dtype), jnp.finfo(dtype)
+    squared = jnp.clip(u * (r_max**2 - r_min**2) + r_min**2, limits.tiny, 1 - limits.eps)  # 0 and 1 have no finite ν_log
+    return jnp.log(-0.5 * jnp.log(squared))
 
 
 def check_ring(name: str, r_min: float, r_max: float) -> None:

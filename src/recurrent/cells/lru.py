@@ -53,8 +53,8 @@ def lru(
 ) -> Cell:
     """s_t = Λ ⊙ s_{t-1} + exp(γ) ⊙ (x_t B), y_t = Re(s_t C) + x_t D, with complex Λ = exp(-exp(ν) + i exp(θ)).
 
-    The modulus of every eigenvalue stays below 1 whatever ν is learned; γ starts at ln √(1 - |Λ|²), so that white noise keeps
-    its variance.
+    The modulus of every eigenvalue stays below 1 whatever ν is learned, up to rounding; γ starts at ln √(1 - |Λ|²), so that
+    white noise keeps its variance.
 
     Args:
       input_size: features of x_t.

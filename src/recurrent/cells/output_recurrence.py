@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from recurrent.activations import get_activation
@@ -17,7 +18,6 @@ from recurrent.cells.common import (
     outer,
     preactivation,
     projection_gradients,
-    state_dtype,
     sum_rows,
     zero_state,
 )
@@ -59,7 +59,8 @@ def output_recurrence(
     recurrent_init: Initializer = glorot_uniform,
     output_init: Initializer = glorot_uniform,
     bias_init: Initializer = zeros,
-    param_dtype=jnp.float32,
+    dtype: DTypeLike | None = None,
+    param_dtype: DTypeLike = jnp.float32,
 ) -> Cell:
     """h_t = φ(x_t U + o_{t-1} R + b), y_t = o_t = h_t V + c; the state is o_t.
 
@@ -75,6 +76,7 @@ def output_recurrence(
       recurrent_init: initialiser of R.
       output_init: initialiser of V.
       bias_init: initialiser of b and c.
+      dtype: dtype of the matrix products; that of the parameters by default. The state is at least float32.
       param_dtype: dtype of the parameters.
 
     Raises:
@@ -100,23 +102,24 @@ def output_recurrence(
         check_params(name, OutputRecurrenceParams, params)
         return zero_state((*batch_shape, output_size), params)
 
-    project = input_projection(name, OutputRecurrenceParams, input_size, output_size, None)
+    project = input_projection(name, OutputRecurrenceParams, input_size, output_size, dtype)
 
     def advance(params, o_tm1, z_t):
-        h_t, o_t = _equations(params, phi.apply, z_t, o_tm1)
+        h_t = phi.apply(preactivation(params, z_t, o_tm1, dtype))
+        o_t = add_bias(dot(h_t, params.output_kernel, dtype), params.output_bias)
         return o_t, o_t, OutputRecurrenceTape(o_tm1, h_t)
 
     def retreat(params, tape_t, do_t, dy_t):
         do_t = do_t + dy_t
-        da_t = dot(do_t, params.output_kernel.T, None) * phi.slope(tape_t.h_t)
-        return dot(da_t, params.recurrent_kernel.T, None), OutputRecurrenceDeltas(o=do_t, a=da_t)
+        da_t = dot(do_t, params.output_kernel.T, dtype) * phi.slope(tape_t.h_t)
+        return dot(da_t, params.recurrent_kernel.T, dtype), OutputRecurrenceDeltas(o=do_t, a=da_t)
 
     def collect(params, xs, tape, deltas):
-        projected, dxs = projection_gradients(params, xs, deltas.a, None)
+        projected, dxs = projection_gradients(params, xs, deltas.a, dtype)
         dparams = OutputRecurrenceParams(
             **projected,
-            recurrent_kernel=outer(tape.o_tm1, deltas.a, params.recurrent_kernel, None),
-            output_kernel=outer(tape.h_t, deltas.o, params.output_kernel, None),
+            recurrent_kernel=outer(tape.o_tm1, deltas.a, params.recurrent_kernel, dtype),
+            output_kernel=outer(tape.h_t, deltas.o, params.output_kernel, dtype),
             output_bias=sum_rows(deltas.o, params.output_bias),
         )
         return dparams, dxs
@@ -126,25 +129,27 @@ def output_recurrence(
 
 
 def teacher_forced(
+    cell: Cell,
     params: OutputRecurrenceParams,
     xs: Float[Array, "T *batch input"],
     targets: Float[Array, "T *batch output"],
-    *,
-    activation: str = "tanh",
+    state: Float[Array, "*batch output"] | None = None,
 ) -> Float[Array, "T *batch output"]:
     """o_t = φ(x_t U + y_{t-1} R + b) V + c for all t at once: the target y_{t-1} stands in the previous output's place.
 
     Args:
-      params: of `output_recurrence`.
+      cell: from `output_recurrence`.
+      params: of the cell.
       xs: inputs.
-      targets: y_1 ... y_T; the first step sees 0 before it.
-      activation: φ, the cell's.
+      targets: y_1 ... y_T.
+      state: the output before the first step; 0 by default.
 
     Returns:
-      The outputs. No step depends on another, so there is no loop over time.
+      The outputs. No step depends on another, so there is no loop over time. Rows of different lengths need no mask here: leave
+      padded steps out of the loss.
 
     Raises:
-      ValueError: targets that do not match the inputs in time and batch.
+      ValueError: params of another cell, targets that do not match the inputs in time and batch.
 
     Reference: Williams & Zipser (1989), A learning algorithm for continually running fully recurrent neural networks.
     """
@@ -152,12 +157,6 @@ def teacher_forced(
     expected = (*xs.shape[:-1], params.output_bias.shape[0])
     if targets.shape != expected:
         raise ValueError(f"teacher_forced: targets must have shape [T, *batch, output] = {expected}; got {targets.shape}")
-    wide = targets.astype(state_dtype(params.bias.dtype))
-    before = jnp.concatenate([jnp.zeros_like(wide[:1]), wide[:-1]])
-    zs = dot(xs, params.input_kernel, None)
-    return _equations(params, get_activation(activation).apply, zs, before)[1]
-
-
-def _equations(params, phi, z, o_before):
-    h = phi(preactivation(params, z, o_before, None))
-    return h, add_bias(dot(h, params.output_kernel, None), params.output_bias)
+    first = cell.initial_state(params, xs.shape[1:-1]) if state is None else state
+    before = jnp.concatenate([first[None], targets[:-1].astype(first.dtype)])
+    return cell.step(params, before, xs)[1]

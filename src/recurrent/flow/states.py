@@ -10,7 +10,7 @@ from jax import Array
 from recurrent import pytrees
 from recurrent.bptt import Trace, adjoint_of, advance_step, autodiff_adjoint, backpropagate
 from recurrent.combine import emit_both
-from recurrent.sequences import Sequence, num_batch_axes
+from recurrent.sequences import Sequence
 from recurrent.types import Cell, Params, PyTree, State
 from recurrent.unrolling import unroll, unroll_truncated
 
@@ -150,42 +150,6 @@ def step_contributions(cell: Cell, params: Params, xs: PyTree, trace: Trace | No
         return adjoint.collect(params, *jax.tree.map(lambda leaf: leaf[None], (x_t, tape_t, deltas_t)))[0]
 
     return jax.vmap(one_step)(xs, trace.tape, trace.deltas)
-
-
-class NonFinite(NamedTuple):
-    """Where NaN or inf first appears, per row.
-
-    Attributes:
-      forward: the first t (0-based) whose state or output is not finite; T if all are.
-      backward: the first t met on the way back whose dL/ds_t is not finite, t = T ... 0; -1 if all are.
-    """
-
-    forward: Array
-    backward: Array
-
-
-def first_nonfinite_step(
-    cell: Cell, params: Params, xs: PyTree, loss: Loss, state: State | None = None, **flags: Any
-) -> NonFinite:
-    """Finds the step at which a run, or its gradient, first stops being finite.
-
-    Args:
-      cell: any cell.
-      params: its parameters.
-      xs: inputs `[T, *batch, ...]`.
-      loss: maps a `Run` to a scalar.
-      state: the state before the first step.
-      **flags: `lengths`, `mask`, `resets`, as for `unroll`.
-    """
-    batch_axes = num_batch_axes(xs)
-    num_steps = jax.tree.leaves(xs)[0].shape[0]
-    _, emitted = unroll(emit_both(cell), params, xs, state, **flags)
-    gradients = state_gradients(cell, params, xs, loss, state, **flags)
-    bad = ~pytrees.all_finite(emitted, 1 + batch_axes)
-    bad_gradient = ~pytrees.all_finite(gradients, 1 + batch_axes)
-    first = jnp.where(bad.any(axis=0), jnp.argmax(bad, axis=0), num_steps)
-    last = jnp.where(bad_gradient.any(axis=0), num_steps - jnp.argmax(bad_gradient[::-1], axis=0), -1)
-    return NonFinite(first, last)
 
 
 class TruncationBias(NamedTuple):

@@ -1,13 +1,14 @@
 """The driver in parallel over time: the same values and gradients as `unroll`, in logarithmically few dependent operations."""
 
 import functools
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Int
 
+from recurrent import pytrees
 from recurrent.parallel.associative import run_linear, shift
 from recurrent.parallel.newton import (
     Convergence,
@@ -48,10 +49,10 @@ def unroll_parallel(
 
         final_state, ys, convergence = jax.jit(functools.partial(unroll_parallel, min_gru(3, 64)))(params, xs)
 
-    Cells that are linear in their state (`cell.linear`) take one associative scan, exactly. All others are iterated: every
-    iteration solves the recurrence linearised at the present guess. How many it takes depends on whether the network forgets:
-    with a negative largest Lyapunov exponent (`lyapunov_spectrum`) a few, whatever T; with a positive one about T. Where it
-    does not converge, `convergence.converged` is False and the result is not that of the recurrence, unless
+    Cells that are linear in their state (`cell.linear`) take one associative scan, exactly unless it overflows. All others are
+    iterated: every iteration solves the recurrence linearised at the present guess. How many it takes depends on whether the
+    network forgets: with a negative largest Lyapunov exponent (`lyapunov_spectrum`) a few, whatever T; with a positive one
+    about T. Where it does not converge, `convergence.converged` is False and the result is not that of the recurrence, unless
     `fallback="sequential"` puts it right.
 
     The gradient is that of the recurrence (reverse mode only, for iterated methods), from one more linear recurrence with
@@ -94,34 +95,72 @@ def unroll_parallel(
     dtype = next((leaf.dtype for leaf in jax.tree.leaves(sequence.state)), jnp.dtype(jnp.float32))
     if jax.tree.leaves(xs)[0].shape[0] == 0:
         final_state, ys = unroll(cell, params, xs, state, reverse=reverse)
-        return final_state, ys, _exact(dtype, 0)
+        return final_state, ys, Convergence(jnp.asarray(True), jnp.zeros((), jnp.int32), jnp.zeros((), dtype))
     if method in ("auto", "associative") and cell.linear is not None:
-        final_state, ys = run_linear(cell.linear, params, sequence, reverse=reverse)
-        return final_state, ys, _exact(dtype, 1)
+        return _solve_linear(cell, params, sequence, reverse=reverse, fallback=fallback)
     options = {"tolerance": tolerance, "max_iterations": max_iterations, "reverse": reverse, "fallback": fallback}
     return _iterate(cell, params, sequence, _correction(method, damping), **options)
 
 
-def scanned_parallel(cell: Cell, *, method: Method = "auto", reverse: bool = False, **options: Any) -> Layer:
+def scanned_parallel(
+    cell: Cell,
+    *,
+    method: Method = "auto",
+    reverse: bool = False,
+    tolerance: float | None = None,
+    max_iterations: int = 100,
+    damping: float = 0.1,
+) -> Layer:
     """Runs a cell over the sequence from its initial state as `scanned` does, in parallel: a layer of a deep network.
 
-    Where an iterated method does not converge the layer runs the loop: a layer has no way to say so.
+    Where an iterated method does not converge the layer runs the loop: a layer has no way to say so. (A linear cell that
+    overflows shows it in its outputs.)
 
     Args:
       cell: as for `unroll_parallel`.
       method: see `unroll_parallel`.
       reverse: run from the last step to the first.
-      **options: `tolerance`, `max_iterations`, `damping`: see `unroll_parallel`.
+      tolerance: see `unroll_parallel`.
+      max_iterations: see `unroll_parallel`.
+      damping: see `unroll_parallel`.
 
     Raises:
       ValueError: as `unroll_parallel`.
     """
-    settings = {"method": method, "reverse": reverse, "fallback": "sequential", **options}
+    linear = method in ("auto", "associative") and cell.linear is not None
+    run = functools.partial(
+        unroll_parallel,
+        cell,
+        method=method,
+        reverse=reverse,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        damping=damping,
+        fallback=None if linear else "sequential",
+    )
 
     def apply(params, xs, *, lengths=None, mask=None):
-        return unroll_parallel(cell, params, xs, lengths=lengths, mask=mask, **settings)[1]
+        return run(params, xs, lengths=lengths, mask=mask)[1]
 
     return Layer(cell.init, apply)
+
+
+def _solve_linear(cell: Cell, params: Params, sequence: Sequence, *, reverse: bool, fallback):
+    """One scan, exact unless products of its coefficients overflow."""
+    assert cell.linear is not None
+    parallel = run_linear(cell.linear, params, sequence, reverse=reverse)
+    finite = pytrees.all_finite(parallel)
+    residual = jnp.where(finite, 0.0, jnp.inf).astype(jax.tree.leaves(sequence.state)[0].dtype)
+    convergence = Convergence(finite, jnp.ones((), jnp.int32), residual)
+    if fallback is None:
+        return *parallel, convergence
+    final_state, ys = jax.lax.cond(finite, lambda: parallel, lambda: _loop(cell, params, sequence, reverse))
+    return final_state, ys, convergence
+
+
+def _loop(cell: Cell, params: Params, sequence: Sequence, reverse: bool) -> tuple[State, PyTree]:
+    xs, state, _, flags = sequence
+    return unroll(cell, params, xs, state, mask=flags.mask, resets=flags.resets, reverse=reverse)
 
 
 def _iterate(cell, params, sequence: Sequence, correct, *, tolerance, max_iterations, reverse, fallback):
@@ -139,10 +178,9 @@ def _iterate(cell, params, sequence: Sequence, correct, *, tolerance, max_iterat
         states, ys = steps(inputs, flags, shift(solution, s_0, reverse=reverse))
         return unravel(states[0 if reverse else -1]), ys
 
-    def sequential():
-        return unroll(cell, params, xs, state, mask=flags.mask, resets=flags.resets, reverse=reverse)
-
-    final_state, ys = parallel() if fallback is None else jax.lax.cond(convergence.converged, parallel, sequential)
+    if fallback is None:
+        return *parallel(), convergence
+    final_state, ys = jax.lax.cond(convergence.converged, parallel, lambda: _loop(cell, params, sequence, reverse))
     return final_state, ys, convergence
 
 
@@ -154,10 +192,6 @@ def _correction(method: Method, damping: float):
         "elk": functools.partial(correct_damped, damping),
     }
     return methods[method]
-
-
-def _exact(dtype, iterations: int) -> Convergence:
-    return Convergence(jnp.asarray(True), jnp.asarray(iterations, jnp.int32), jnp.zeros((), dtype))
 
 
 def _check_options(cell: Cell, method: str, tolerance, max_iterations, damping, fallback) -> None:

@@ -119,7 +119,7 @@ def solve(
     def residual(s):
         value = steps(shift(s, s_0, reverse=reverse))
         error = jnp.abs(value - s) / jnp.maximum(1, jnp.abs(value))
-        return jnp.max(jnp.where(jnp.isfinite(error), error, jnp.inf))
+        return jnp.max(jnp.where(jnp.isfinite(error), error, jnp.inf), initial=0)
 
     def iterate(carry):
         s, _, count = carry
@@ -216,6 +216,17 @@ def diagonal_jacobian(push: Callable[[Array], Array], s: Array) -> Array:
     return jnp.moveaxis(jax.lax.map(entry, jnp.arange(size)), 0, -1)
 
 
+def _loop(matrices: Array, vectors: Array, *, reverse: bool) -> Array:
+    """s_t = A_t s_{t-1} + b_t from s_0 = 0, one step after the other."""
+
+    def step(s, inputs):
+        a, b = inputs
+        s = matmul(a, s[..., None])[..., 0] + b
+        return s, s
+
+    return jax.lax.scan(step, jnp.zeros_like(vectors[0]), (matrices, vectors), reverse=reverse)[1]
+
+
 def attach_gradient(steps: Steps, inputs: Inputs, flags: Flags, s_0: Array, s: Array, *, reverse: bool) -> Array:
     """Returns the solution s, with the gradient that the recurrence gives it: no derivative of the iterations.
 
@@ -243,8 +254,14 @@ def attach_gradient(steps: Steps, inputs: Inputs, flags: Flags, s_0: Array, s: A
         transposed = jnp.swapaxes(dense_jacobian(push, s), -1, -2)
         following = shift(transposed, jnp.zeros_like(transposed[0]), reverse=not reverse)
         total = linear_scan(matmul, following, ds[..., None], reverse=not reverse)[..., 0]
+        # where products of many Jacobians overflow, though not their product with ds, only the loop gives the gradient
+        total = jax.lax.cond(jnp.isfinite(total).all(), lambda: total, lambda: _loop(following, ds, reverse=not reverse))
         _, pull = jax.vjp(lambda inputs, s_0: steps(inputs, flags, shift(s, s_0, reverse=reverse))[0], inputs, s_0)
         return *pull(total), None, jnp.zeros_like(s)
 
-    attach.defvjp(lambda *arguments: (attach(*arguments), arguments), backward)
+    def forward(*arguments):
+        attached = attach(*arguments)  # kept for the backward pass, so that second derivatives see how it depends on the inputs
+        return attached, (*arguments[:-1], attached)
+
+    attach.defvjp(forward, backward)
     return attach(inputs, s_0, flags, jax.lax.stop_gradient(s))
