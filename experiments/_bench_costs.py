@@ -15,6 +15,8 @@ from recurrent import backpropagate, gradient_decay, unroll
 
 ROUNDS = 5
 LSTM = Network("lstm")
+FLAGGED = (("lstm", "S"), ("lstm", "M"), ("gru", "M"), ("elman", "S"), ("elman", "M"), ("elman", "stream"))
+"""Where flags are measured: the Elman network has most to lose, its tape is all outputs unless steps may be skipped."""
 
 
 class Cost(NamedTuple):
@@ -49,8 +51,8 @@ def _program(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
 
 def _flags(budget: float) -> list[Cost]:
     costs = []
-    for label in ("S", "M"):
-        size = SIZES[label]
+    for cell, label in FLAGGED:
+        size, network = SIZES[label], Network(cell)
         rng = np.random.default_rng(0)
         shape = (size.steps, size.batch)
         flags = {
@@ -58,22 +60,26 @@ def _flags(budget: float) -> list[Cost]:
             "mask": jnp.asarray(rng.random(shape) < 0.8),
             "resets": jnp.asarray(rng.random(shape) < 0.05),
         }
+        given = {name: {name: value} for name, value in flags.items()}
+        given["mask and resets"] = {name: flags[name] for name in ("mask", "resets")}
         for backprop in ("explicit", "autodiff"):
-            plain = _training_step(size, backprop, {})
-            for name, value in flags.items():
-                given = _training_step(size, backprop, {name: value})
-                costs.append(_compare(f"{name}, {backprop}, lstm {label}", 1.1, budget, plain, given))
+            plain = _training_step(size, backprop, {}, network)
+            for name, chosen in given.items():
+                flagged = _training_step(size, backprop, chosen, network)
+                costs.append(_compare(f"{name}, {backprop}, {cell} {label}", 1.1, budget, plain, flagged))
     return costs
 
 
-def _training_step(size: Size, backprop: Any, flags: dict[str, jax.Array], **options: Any) -> Callable[[], Any]:
-    gradient, params, xs = _gradient(size, backprop, **options)
+def _training_step(
+    size: Size, backprop: Any, flags: dict[str, jax.Array], network: Network = LSTM, **options: Any
+) -> Callable[[], Any]:
+    gradient, params, xs = _gradient(size, backprop, network, **options)
     return _program(lambda params, xs, flags: gradient(params, xs, **flags), params, xs, flags)
 
 
-def _gradient(size: Size, backprop: Any, *, of_final_state: bool = False, **options: Any):
-    cell = LSTM.make_cell(size.features, size.hidden)
-    (params,), xs = draw(LSTM, size)
+def _gradient(size: Size, backprop: Any, network: Network = LSTM, *, of_final_state: bool = False, **options: Any):
+    cell = network.make_cell(size.features, size.hidden)
+    (params,), xs = draw(network, size)
 
     def loss(params, xs, **flags):
         final_state, ys = unroll(cell, params, xs, backprop=backprop, **options, **flags)

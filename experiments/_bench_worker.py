@@ -1,6 +1,7 @@
 """One library in a process of its own, which `benchmark` asks to prepare a network and to time it."""
 
 import multiprocessing
+import os
 import time
 import traceback
 from collections.abc import Callable
@@ -43,7 +44,7 @@ class Program(NamedTuple):
 class Worker:
     """The parent's end of a process that holds one library."""
 
-    def __init__(self, peer: str, timeout: float = 300.0):
+    def __init__(self, peer: str, timeout: float = 1200.0):
         """Starts the process; nothing is inherited but the environment."""
         context = multiprocessing.get_context("spawn")
         self.peer, self.timeout = peer, timeout
@@ -77,6 +78,7 @@ class Worker:
 
 
 def _serve(connection: Any, peer: str) -> None:
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # on a GPU, the libraries share its memory
     requests = {"prepare": _Bench(peer).prepare, "gemm": gemm_rate, "costs": _costs}
     bench = requests["prepare"].__self__
     requests["time"] = bench.time

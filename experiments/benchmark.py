@@ -8,9 +8,14 @@ out, and named.
 
 import contextlib
 import dataclasses
-import importlib.util
+import datetime
 import itertools
+import os
+import platform
 from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +27,8 @@ from experiments._bench_worker import Worker
 from experiments._benchmark_figure import draw_ratios
 from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main
 
+DISTRIBUTIONS = {"jax": "jax", "flax": "flax", "dm-haiku": "haiku", "equinox": "equinox", "torch": "torch"}
+"""Distributions whose versions are told, with what they are imported as."""
 PACKAGES = {"flax linen": "flax", "flax nnx": "flax", "haiku": "haiku", "equinox": "equinox", "torch": "torch"}
 JAX_PEERS = ("flax linen", "flax nnx", "haiku", "equinox")
 CELLS = ("elman", "lstm", "gru")
@@ -60,11 +67,11 @@ class Config:
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Times every network in every library, and what this project's extras cost."""
-    peers = [peer for peer in PEERS if peer not in PACKAGES or importlib.util.find_spec(PACKAGES[peer])]
+    peers = [peer for peer in PEERS if peer not in PACKAGES or find_spec(PACKAGES[peer])]
     missing = [peer for peer in PEERS if peer not in peers]
     if missing:
-        print(f"not installed, left out: {', '.join(missing)} (pip install 'recurrent-jax[bench]')")
-    rows: list[dict[str, Any]] = []
+        print(f"not installed, left out: {', '.join(missing)} (make benchmark installs them)")
+    rows, rates = [], []
     with _workers(peers) as workers:
         settings = list(_settings(config))
         for network, label, size, training in tqdm(settings, desc="networks", unit="row"):
@@ -74,9 +81,22 @@ def run(config: Config, part: Part = compute_now) -> Results:
                 lambda network=network, size=size, training=training: _measure(config, workers, network, size, training),
             )
             rows += _rows(network, label, size, what, times)
+            rates.append(times["gemm"])
         costs = _costs(config, workers["explicit"], part)
-    summary = _summary(rows)
-    return Results(rows + costs, summary, {})
+    run_on = {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{os.cpu_count()} x {_processor()}",
+        "versions": ", ".join(f"{name} {version(name)}" for name, module in DISTRIBUTIONS.items() if find_spec(module)),
+        "rate of a large matrix product, GFLOP/s": float(np.median(np.concatenate(rates))) / 1e9,
+    }
+    return Results(rows + costs, {**run_on, **_summary(rows)}, {})
+
+
+def _processor() -> str:
+    """The model of the processor, where the system tells."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 @contextlib.contextmanager
@@ -138,7 +158,7 @@ def _difference(found: Any, expected: Any) -> float:
 
 def _rows(network: Network, label: str, size: Size, what: str, times: dict[str, Any]) -> list[dict[str, Any]]:
     peers, seconds = [str(peer) for peer in times["peers"]], times["seconds"]
-    explicit = seconds[peers.index("explicit")]
+    explicit, autodiff = (seconds[peers.index(name)] for name in ("explicit", "autodiff"))
     work = flops(network, size, training=what == "training step")
     rows = []
     for i, peer in enumerate(peers):
@@ -149,6 +169,8 @@ def _rows(network: Network, label: str, size: Size, what: str, times: dict[str, 
                 "ms": 1e3 * float(np.median(seconds[i])),
                 "explicit is faster by": float(np.median(ratio)),
                 "least": float(ratio.min()), "most": float(ratio.max()),
+                "autodiff is faster by": float(np.median(seconds[i] / autodiff)),
+                "GFLOP": work / 1e9,
                 "of GEMM rate": float(np.median(work / seconds[i] / times["gemm"])),
                 "compile s": float(times["compile_s"][i]), "peak MB": float(times["memory_mb"][i]),
                 "difference": float(times["difference"][i]),
@@ -176,12 +198,12 @@ def _columns_of(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
 def ratios(
     rows: list[dict[str, Any]], what: str = "training step", base: str = "explicit"
 ) -> dict[tuple[str, str], dict[str, float]]:
-    """Time of every library over that of `base`, for each (network, size) of the main table."""
+    """Time of every library over that of `base`, median over rounds, for each (network, size) of the main table."""
     found: dict[tuple[str, str], dict[str, float]] = {}
     for row in rows:
         if row.get("what") == what and row["network"] in CELLS and row["size"] in SIZES:
-            found.setdefault((row["network"], row["size"]), {})[row["library"]] = row["ms"]
-    return {setting: {peer: ms / times[base] for peer, ms in times.items()} for setting, times in found.items()}
+            found.setdefault((row["network"], row["size"]), {})[row["library"]] = row[f"{base} is faster by"]
+    return found
 
 
 def _geometric_mean(values: list[float]) -> float:
