@@ -55,6 +55,29 @@ def test_distances_of_brackets_and_quotes():
     assert closed == {("]", 2), (")", 9), ("'", 3)}
 
 
+def test_an_apostrophe_within_a_word_is_no_quote():
+    assert not char_lm.distances("I don't think it's 5'6").any()
+    assert char_lm.distances("'a'").tolist() == [0, 0, 2]
+
+
+def test_the_wrong_character_is_always_another_one(text_file):
+    config = char_lm.Config(text=text_file, hidden_size=4, embed_size=2, batch_size=2, window=5)
+    corpus = char_lm.load_corpus(config)
+    fed = []
+
+    def outputs(params, state, tokens):
+        fed.append(np.asarray(tokens[:1]) if not isinstance(tokens, char_lm.jax.core.Tracer) else None)
+        return state, char_lm.jnp.zeros((*tokens.shape, len(corpus.alphabet)))
+
+    model = char_lm.Model(None, outputs, lambda params, rows: (), None)
+    spread = char_lm.spread_of_an_error(corpus, model, None, config)
+    right, wrong = [first for first in fed if first is not None][-2:]
+    assert right.shape == (1, 64)
+    assert (right != wrong).all()
+    assert (wrong > 0).all()
+    np.testing.assert_array_equal(spread["forced"], 0)
+
+
 def test_jeep_is_spelled():
     rows = jeep_rows()
     assert "".join(row["input"] for row in rows) == "jee"
@@ -83,14 +106,16 @@ def test_characters_never_seen_in_training_share_a_symbol(text_file):
 
 def test_a_run_is_reproducible_and_leaves_its_files(text_file, tmp_path, capsys):
     for name in ("a", "b"):
-        main(char_lm.EXPERIMENT, [*TINY, "--text", str(text_file), "--output", str(tmp_path / name)])
+        main(char_lm.EXPERIMENT, [*TINY, "--tensorboard", "--text", str(text_file), "--output", str(tmp_path / name)])
     folders = [next((tmp_path / name / "char_lm").iterdir()) for name in ("a", "b")]
-    assert {"figure.png", "training.csv", "checkpoints", "metrics.csv"} <= {path.name for path in folders[0].iterdir()}
+    assert {"figure.png", "training.csv", "checkpoints", "metrics.csv", "tensorboard"} <= {
+        path.name for path in folders[0].iterdir()
+    }
     assert (folders[0] / "metrics.csv").read_text() == (folders[1] / "metrics.csv").read_text()
     assert "sample at temperature" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("options", [["--text", "missing.txt"], ["--dropout", "1.0"], ["--updates", "0"]])
+@pytest.mark.parametrize("options", [["--text", "missing.txt"], ["--dropout", "1.0"], ["--updates", "0"], ["--seed", "-1"]])
 def test_bad_options_stop_before_anything_is_written(options, tmp_path):
     with pytest.raises(SystemExit):
         main(char_lm.EXPERIMENT, [*options, "--output", str(tmp_path / "results")])
@@ -99,8 +124,8 @@ def test_bad_options_stop_before_anything_is_written(options, tmp_path):
 
 def test_a_short_text_is_refused(tmp_path):
     file = tmp_path / "short.txt"
-    for text in ("", "too short"):
+    for text, message in (("", "longer text"), ("too short" * 111, "longer text"), ("a" * 9000, "one character, 'a'")):
         file.write_text(text)
-        with pytest.raises(SystemExit, match="give a longer text"):
-            main(char_lm.EXPERIMENT, ["--text", str(file), "--output", str(tmp_path / "results")])
+        with pytest.raises(SystemExit, match=message):
+            main(char_lm.EXPERIMENT, [*TINY, "--text", str(file), "--output", str(tmp_path / "results")])
     assert not (tmp_path / "results" / "char_lm").exists()
