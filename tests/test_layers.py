@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from helpers import perturbed, random_array, relative_error
 from jax.extend.core import jaxprs_in_params
@@ -135,6 +136,26 @@ def test_teacher_forcing_equals_the_cell_fed_with_targets_and_has_no_loop():
     found = set(primitives(gradient.jaxpr))
     assert "dot_general" in found
     assert not {"scan", "while"} & found
+
+
+def test_parity_is_learned_by_teacher_forcing_and_then_runs_free(users_numerics):
+    """R2: the output is all the state that parity needs, so training needs no backpropagation through time."""
+    cell, optimizer = output_recurrence(1, 12, 1), optax.adam(0.02)
+    xs = jnp.asarray(np.random.default_rng(0).choice([-1.0, 1.0], (200, 4, 1)), jnp.float32)
+    parity = jnp.cumprod(xs, axis=0)
+
+    def update(carry, _):
+        params, opt_state = carry
+        loss, gradient = jax.value_and_grad(lambda p: jnp.mean((teacher_forced(cell, p, xs, parity) - parity) ** 2))(params)
+        changes, opt_state = optimizer.update(gradient, opt_state)
+        return (optax.apply_updates(params, changes), opt_state), loss
+
+    params = cell.init(jax.random.key(0))
+    (params, _), losses = jax.jit(lambda carry: jax.lax.scan(update, carry, None, length=600))((params, optimizer.init(params)))
+    assert losses[0] > 0.5
+    assert losses[-1] < 1e-3
+    _, ys = unroll(cell, params, xs)
+    np.testing.assert_array_equal(jnp.sign(ys[1:]), parity[1:])  # the first target follows an output of 0, not of ±1
 
 
 def test_only_a_hidden_recurrence_keeps_what_the_output_does_not_show():
