@@ -45,6 +45,17 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "layer_norm_gru": lambda **kw: recurrent.layer_norm_gru(INPUT, HIDDEN, **kw),
 }
 
+VARIANTS = {
+    "elman-sigmoid",
+    "elman-relu",
+    "elman-identity",
+    "elman-callable",
+    "lru-dense",
+    "residual-projected",
+    "variational_dropout",
+}
+"""Cells that differ from another entry in an option: tests of gradients run over them always, the others with `-m slow`."""
+
 FACTORIES = {
     "elman",
     "emit_both",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import floats, perturbed, random_array, relative_error
 from jax import export
-from registry import CELLS, FACTORIES, INPUT, NOT_A_PLAIN_CELL
+from registry import CELLS, FACTORIES, INPUT, NOT_A_PLAIN_CELL, VARIANTS
 
 import recurrent
 from recurrent import backpropagate, bptt, check_gradients, unroll
@@ -39,9 +39,16 @@ def flags():
     return jnp.asarray(rng.random((T, B)) < 0.7), jnp.asarray(rng.random((T, B)) < 0.25)
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CELLS])
-def name(request):
+def entry(name, *marks):
     """One worker tests one cell, so that what is compiled for one test serves the others."""
+    return pytest.param(name, marks=[pytest.mark.xdist_group(name), *marks])
+
+
+every_cell = pytest.mark.parametrize("name", [entry(name) for name in CELLS])
+
+
+@pytest.fixture(params=[entry(name, *[pytest.mark.slow] * (name in VARIANTS)) for name in CELLS])
+def name(request):
     return request.param
 
 
@@ -227,6 +234,7 @@ def test_reverse_is_flip_forward_flip(name):
     assert relative_error(final, forward_final) > 1e-3  # the inputs can tell the directions apart
 
 
+@every_cell
 @pytest.mark.parametrize(("batch", "num_steps"), [(1, 1), (3, 2), (3, 7), pytest.param(1, 50, marks=pytest.mark.slow)])
 def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_steps, monkeypatch):
     cell, params, _, state = setting(name)
@@ -253,6 +261,7 @@ def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_ste
             assert_close(gradients("explicit", checkpoint_every), expected)
 
 
+@every_cell
 def test_gradients_equal_central_differences(name):
     cell, params, xs, state = setting(name)
     mask, resets = flags()

@@ -11,6 +11,7 @@ from experiments._run import main
 pytestmark = [pytest.mark.xdist_group("names_plates"), pytest.mark.usefixtures("users_numerics")]
 
 
+@pytest.mark.slow
 def test_names_runs(tmp_path, monkeypatch):
     texts, languages, territories = names.territory_names()
     few = texts[::12], languages[::12], territories[::12]
