@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import time
 from typing import NamedTuple
 
 import jax
@@ -11,13 +10,13 @@ import numpy as np
 
 from experiments._parallel_depth import longest_chain, operations_per_step
 from experiments._parallel_figure import plot
+from experiments._parallel_speedups import INPUT_SIZE, TARGETS, best_of_three, measure_speedups
 from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main
 from recurrent import Cell, ElmanParams, elman, lyapunov_spectrum, min_gru, unroll, unroll_parallel
 from recurrent.initializers import normal, with_spectral_radius
 from recurrent.parallel.driver import Method
 
 METHODS: tuple[Method, ...] = ("deer", "quasi_deer", "elk")
-INPUT_SIZE = 4
 DEPTH_LENGTHS = tuple(2**k for k in range(6, 13))
 
 
@@ -39,6 +38,8 @@ class Config:
     """Sequences at a time where the wall-clock time is measured."""
     seed: int = 0
     """Seed of weights and inputs."""
+    speedups: bool = False
+    """Measure what an accelerator should gain, up to T = 100,000; minutes on a CPU, where it loses."""
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
@@ -114,17 +115,7 @@ def measure_times(config: Config) -> dict[str, np.ndarray]:
         "tanh/loop": (functools.partial(unroll, cell), params),
         **{f"tanh/{method}": (functools.partial(unroll_parallel, cell, method=method), params) for method in METHODS},
     }
-    return {f"seconds/{name}": np.asarray(_best_of_three(jax.jit(run), weights, xs)) for name, (run, weights) in runs.items()}
-
-
-def _best_of_three(run, params, xs) -> float:
-    jax.block_until_ready(run(params, xs))
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        jax.block_until_ready(run(params, xs))
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+    return {f"seconds/{name}": np.asarray(best_of_three(jax.jit(run), weights, xs)) for name, (run, weights) in runs.items()}
 
 
 def run(config: Config, part: Part = compute_now) -> Results:
@@ -140,6 +131,8 @@ def run(config: Config, part: Part = compute_now) -> Results:
     jobs = {"exponents": measure_exponents, "rescue": rescue, "depths": measure_depths, "times": measure_times}
     for name, job in jobs.items():
         curves |= part(name, functools.partial(job, config))
+    if config.speedups:
+        curves |= part("speedups", measure_speedups)
     curves |= {
         "radii": np.asarray(config.radii),
         "lengths": np.asarray(config.lengths),
@@ -172,13 +165,14 @@ def _summary(config: Config, curves: dict[str, np.ndarray]) -> dict[str, float]:
         summary[f"seconds, {name}"] = float(curves[f"seconds/{name}"])
     for method in METHODS:
         summary[f"work of one iteration of {method}, in loops"] = operations_per_step(method, config.hidden_size) / loop
+    summary |= {name: float(curves[name]) for name in TARGETS if name in curves}
     return summary
 
 
 def check(config: Config, results: Results) -> list[Check]:
     """Tests iterations, deviations, the prediction from the exponent and the depth, under the default settings."""
     default = Config(seed=config.seed)
-    curves = (results if config == default else run(default)).curves
+    curves = (results if dataclasses.replace(config, speedups=False) == default else run(default)).curves
     radii, exponent, last = curves["radii"], curves["exponent"], max(default.lengths)
     tame, chaotic = radii <= 0.9, exponent > 0
     iterations = np.stack([curves[f"deer/{length}/iterations"] for length in default.lengths])
@@ -188,7 +182,12 @@ def check(config: Config, results: Results) -> list[Check]:
     deviation = float(max(d.max(initial=0) for d in deviations))
     many = float(curves[f"deer/{last}/iterations"][chaotic].min()) if chaotic.any() else 0.0
     steps = np.diff(curves["depth"])
-    return [
+    speedups = [
+        Check(name, found, f"at {side} {TARGETS[name]:g}", found >= TARGETS[name] if side == "least" else found < TARGETS[name])
+        for name, side in zip(TARGETS, ("least", "least", "most"), strict=True)
+        if (found := results.summary.get(name)) is not None
+    ]
+    return speedups + [
         Check("iterations of deer at radius <= 0.9, T up to 4,096", few, "at most 10", few <= 10),
         Check("largest deviation from the loop there, where converged", deviation, "at most 1e-5", deviation <= 1e-5),
         Check("networks with a positive exponent", int(chaotic.sum()), "at least 1", bool(chaotic.any())),

@@ -11,7 +11,7 @@ from jax.extend.core import jaxprs_in_params
 from registry import CELLS, INPUT
 
 import recurrent
-from experiments import parallel
+from experiments import _parallel_speedups, parallel
 from experiments._parallel_depth import depth
 from experiments._run import main
 from recurrent import (
@@ -412,6 +412,16 @@ def test_the_experiment_leaves_its_table_and_figure(users_numerics, tmp_path):
     rows = (folder / "metrics.csv").read_text().splitlines()
     assert rows[0].startswith("radius,exponent,T,deer")
     assert len(rows) == 3
+
+
+def test_speedups_are_ratios_of_times_and_nan_where_nothing_converged(users_numerics, monkeypatch):
+    assert set(_parallel_speedups.SETTINGS) < set(_parallel_speedups.TARGETS)
+    monkeypatch.setattr(_parallel_speedups, "best_of_three", lambda run, params, xs: float(len(xs)))
+    monkeypatch.setattr(_parallel_speedups, "SETTINGS", {name: (2, 9) for name in _parallel_speedups.SETTINGS})
+    found = list(_parallel_speedups.measure_speedups().values())
+    np.testing.assert_array_equal(found, [1, 1, 8])
+    monkeypatch.setattr(_parallel_speedups, "with_spectral_radius", lambda radius: with_spectral_radius(30.0))
+    assert np.isnan(_parallel_speedups.loop_over_deer(8, 400))
 
 
 # --- mistakes ---
