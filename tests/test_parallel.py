@@ -417,7 +417,7 @@ def test_the_experiment_leaves_its_table_and_figure(users_numerics, tmp_path):
 def test_speedups_are_ratios_of_times_and_nan_where_nothing_converged(users_numerics, monkeypatch):
     assert set(_parallel_speedups.SETTINGS) < set(_parallel_speedups.TARGETS)
     monkeypatch.setattr(_parallel_speedups, "best_of_three", lambda run, params, xs: float(len(xs)))
-    monkeypatch.setattr(_parallel_speedups, "SETTINGS", {name: (2, 9) for name in _parallel_speedups.SETTINGS})
+    monkeypatch.setattr(_parallel_speedups, "SETTINGS", dict.fromkeys(_parallel_speedups.SETTINGS, (2, 9)))
     found = list(_parallel_speedups.measure_speedups().values())
     np.testing.assert_array_equal(found, [1, 1, 8])
     monkeypatch.setattr(_parallel_speedups, "with_spectral_radius", lambda radius: with_spectral_radius(30.0))
