@@ -16,7 +16,7 @@ from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
 from recurrent import buffers, pytrees
 from recurrent.sequences import Flags, prepare
-from recurrent.tape import Record, layout_of, tape_at, tape_span, to_store
+from recurrent.tape import Record, layout_of, tape_at, tape_span, to_keep, to_store
 from recurrent.types import Adjoint, Cell, Params, PyTree, State
 
 CHUNK_BYTES = 4 * 2**20
@@ -133,7 +133,7 @@ def forward(
       The final state, the outputs `[T, *batch, ...]`, and the record: see `recurrent.tape`, or states `[chunks, ...]`.
     """
     num_steps = jax.tree.leaves(xs)[0].shape[0]
-    layout = layout_of(adjoint, params, state, xs, flags)
+    layout = layout_of(adjoint, params, state, xs)
     ys = buffers.allocate(layout.y_t, num_steps)
     kept = buffers.allocate(layout.stored_t, num_steps) if keep_tape else buffers.allocate(state, -(-num_steps // chunk))
 
@@ -148,7 +148,10 @@ def forward(
         return (state, *outputs) if keep_tape else (state, *outputs, kept)
 
     final_state, ys, kept = buffers.over_chunks(run_chunk, (state, ys, kept), num_steps, chunk, reverse=reverse)
-    return final_state, ys, Record(kept, ys, state) if keep_tape else kept
+    if not keep_tape:
+        return final_state, ys, kept
+    record = Record(kept, ys, state, fresh, flags.resets)
+    return final_state, ys if flags.mask is None else pytrees.where(flags.mask, ys, pytrees.zeros_like(ys)), record
 
 
 def backward(
@@ -170,7 +173,7 @@ def backward(
 ) -> Gradients:
     """Runs the deltas back through a recorded sequence; dys is None if no output matters. See `forward` for the arguments."""
     num_steps = jax.tree.leaves(xs)[0].shape[0]
-    layout = layout_of(adjoint, params, state, xs, flags)
+    layout = layout_of(adjoint, params, state, xs)
     if dys is not None:
         dys = _without_float0(dys, jax.tree.map(lambda y: jax.ShapeDtypeStruct((num_steps, *y.shape), y.dtype), layout.y_t))
     transposed = _transposed(params)
@@ -339,7 +342,8 @@ def _advance_chunk(adjoint, params, fresh, state, inputs, outputs, offset, layou
         state_tm1, outputs = carry
         j = size - 1 - j if reverse else j
         state_t, y_t, tape_t = advance_step(adjoint, params, fresh, state_tm1, *buffers.read((zs, flags), j))
-        return state_t, buffers.write(outputs, offset + j, (y_t, to_store(layout, tape_t))[: len(outputs)])
+        kept = (to_keep(layout, y_t, state_t), to_store(layout, tape_t)) if len(outputs) == 2 else (y_t,)
+        return state_t, buffers.write(outputs, offset + j, kept)
 
     return jax.lax.fori_loop(0, size, step, (state, outputs), unroll=unroll)
 
@@ -348,7 +352,7 @@ def _tape_again(adjoint, params, fresh, state, inputs, layout, reverse, unroll) 
     """The record of one chunk, from the state before it."""
     outputs = buffers.allocate((layout.y_t, layout.stored_t), jax.tree.leaves(inputs[0])[0].shape[0])
     _, (ys, stored) = _advance_chunk(adjoint, params, fresh, state, inputs, outputs, 0, layout, reverse, unroll)
-    return Record(stored, ys, state)
+    return Record(stored, ys, state, fresh, inputs[1].resets)
 
 
 def _check_shapes(name: str, gradients: PyTree, values: PyTree) -> None:

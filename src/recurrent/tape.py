@@ -1,15 +1,17 @@
 """What the forward pass keeps of every step, stored once.
 
 A cell's tape often repeats what is kept anyway: its output h_t, or the state h_{t-1}, which is the output of the step before.
-Such leaves are found by tracing one step and read from the outputs, which saves memory and the time to write it.
+Such leaves are found by tracing one step and read from the outputs, which saves memory and the time to write it. For that,
+outputs that are states are kept as states, held where a step is masked; the caller's outputs get their zeros afterwards.
 """
 
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
-from recurrent import buffers
+from recurrent import buffers, pytrees
 from recurrent.types import Adjoint, Params, PyTree, State
 
 
@@ -36,19 +38,21 @@ class Record(NamedTuple):
 
     Attributes:
       stored: the leaves of the tape that are not among the outputs, `[T, *batch, ...]`.
-      ys: the outputs `[T, *batch, ...]`.
+      ys: the outputs `[T, *batch, ...]`, see `to_keep`.
       state: before the first step.
+      fresh: what resets return to.
+      resets: `[T, *batch]`, or None.
     """
 
     stored: list[Any]
     ys: PyTree
     state: State
+    fresh: State
+    resets: Array | None
 
 
-def layout_of(adjoint: Adjoint, params: Params, state: State, xs: PyTree, flags: Any) -> Layout:
-    """Traces one step to see which leaves of the tape are outputs, given the `Flags` of the run."""
-    # a state that was held or reset is not the output of the step before
-    plain = flags.mask is None and flags.resets is None
+def layout_of(adjoint: Adjoint, params: Params, state: State, xs: PyTree) -> Layout:
+    """Traces one step to see which leaves of the tape are outputs."""
     found: dict[str, Any] = {}
 
     def step(state_tm1, x_t):
@@ -61,7 +65,7 @@ def layout_of(adjoint: Adjoint, params: Params, state: State, xs: PyTree, flags:
             output, held = _position(leaf, outputs), _position(leaf, before)
             if output is not None:
                 sources.append(("output", output))
-            elif plain and held is not None and held in found["states"]:
+            elif held is not None and held in found["states"]:
                 sources.append(("output before", found["states"].index(held)))
             else:
                 sources.append(("stored", len(stored)))
@@ -79,6 +83,14 @@ def to_store(layout: Layout, tape_t: PyTree) -> list[Any]:
     return [leaf for leaf, (kind, _) in zip(leaves, layout.sources, strict=True) if kind == "stored"]
 
 
+def to_keep(layout: Layout, y_t: PyTree, state_t: State) -> PyTree:
+    """The outputs of one step, but states in place of the outputs that are states: they differ where a mask holds the state."""
+    after = jax.tree.leaves(state_t)
+    leaves, structure = jax.tree.flatten(y_t)
+    pairs = zip(leaves, layout.states, strict=True)
+    return structure.unflatten(leaf if index is None else after[index] for leaf, index in pairs)
+
+
 def tape_at(layout: Layout, record: Record, t: buffers.Index, *, reverse: bool) -> PyTree:
     """The tape of step t."""
     ys = jax.tree.leaves(record.ys)
@@ -91,7 +103,10 @@ def tape_at(layout: Layout, record: Record, t: buffers.Index, *, reverse: bool) 
         if kind == "output":
             return buffers.read(ys[i], t)
         before = buffers.read(ys[i], jnp.clip(earlier, 0, num_steps - 1))
-        return jnp.where(t == first, _initial(layout, record, i), before)
+        before = jnp.where(t == first, _leaf_of(layout, record.state, i), before)
+        if record.resets is None:
+            return before
+        return pytrees.where(buffers.read(record.resets, t), _leaf_of(layout, record.fresh, i), before)
 
     return layout.structure.unflatten(leaf(*source) for source in layout.sources)
 
@@ -109,15 +124,20 @@ def tape_span(layout: Layout, record: Record, start: buffers.Index, size: int, *
         if kind == "output":
             return span
         edge = edges[position][None]
-        return jnp.concatenate([span[1:], edge] if reverse else [edge, span[:-1]])
+        before = jnp.concatenate([span[1:], edge] if reverse else [edge, span[:-1]])
+        if record.resets is None:
+            return before
+        fresh = jnp.broadcast_to(_leaf_of(layout, record.fresh, i), before.shape)
+        return pytrees.where(buffers.read_span(record.resets, start, size), fresh, before)
 
     return layout.structure.unflatten(leaf(position, *source) for position, source in enumerate(layout.sources))
 
 
-def _initial(layout: Layout, record: Record, output: int):
+def _leaf_of(layout: Layout, state: State, output: int):
+    """The leaf of a state that is emitted as an output."""
     index = layout.states[output]
     assert index is not None
-    return jax.tree.leaves(record.state)[index]
+    return jax.tree.leaves(state)[index]
 
 
 def _position(leaf: Any, among: list[Any]) -> int | None:

@@ -63,7 +63,7 @@ def gradient_decay(
     adjoint = adjoint_of(cell)
     final_state, ys, record = forward(adjoint, params, *sequence, chunk=chunk_size(adjoint, params, sequence.xs))
     num_steps = jax.tree.leaves(xs)[0].shape[0]
-    layout = layout_of(adjoint, params, sequence.state, sequence.xs, sequence.flags)
+    layout = layout_of(adjoint, params, sequence.state, sequence.xs)
     no_dy = jax.tree.map(lambda y: jnp.zeros(y.shape[1:], y.dtype), ys)
     start, exponent = pytrees.normalize_rows(jax.grad(loss, allow_int=True)(final_state), num_batch_axes(xs))
 
