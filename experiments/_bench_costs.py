@@ -16,7 +16,7 @@ from recurrent import backpropagate, gradient_decay, unroll
 ROUNDS = 5
 LSTM = Network("lstm")
 FLAGGED = (("lstm", "S"), ("lstm", "M"), ("gru", "M"), ("elman", "S"), ("elman", "M"), ("elman", "stream"))
-"""Where flags are measured: the Elman network has most to lose, its tape is all outputs unless steps may be skipped."""
+"""Where flags are measured; the Elman network has most to lose, for its step is the shortest."""
 
 
 class Cost(NamedTuple):

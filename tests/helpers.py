@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxprs_in_params
 
 
 def perturbed(tree, seed: int, scale: float = 0.3):
@@ -24,6 +25,15 @@ def random_array(shape, seed: int, dtype=jnp.float64):
 def floats(tree) -> list:
     """The leaves that carry gradients: counters and random keys in a state do not."""
     return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+
+
+def equations(jaxpr, ignored: str = ""):
+    """Every operation of a program, those inside its operations included, but not those called `ignored`."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name != ignored:
+            yield equation
+            for inner in jaxprs_in_params(equation.params):
+                yield from equations(inner, ignored)
 
 
 def to_float64(tree):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.extend.core import jaxprs_in_params
+from helpers import equations
 
 from recurrent import describe, elman, flax_like, gru, irnn, keras_like, learned_state, lstm, torch_like
 from recurrent.batching import pad, truncate
@@ -50,16 +50,9 @@ def test_orthogonal_is_that_of_jax_but_never_a_batched_qr():
         expected = jax.vmap(lambda key, shape=shape: jax.nn.initializers.orthogonal(1.3)(key, shape, jnp.float64))(keys)
         np.testing.assert_array_equal(jax.vmap(lambda key, shape=shape: draw(key, shape, jnp.float64))(keys), expected)
     jaxpr = jax.make_jaxpr(jax.vmap(lstm(3, 4).init))(keys).jaxpr
-    found = decompositions(jaxpr)
+    found = [equation.invars[0] for equation in equations(jaxpr) if equation.primitive.name == "qr"]
     assert len(found) == 4
     assert all(operand.aval.ndim == 2 for operand in found)
-
-
-def decompositions(jaxpr) -> list:
-    """The operands of all QR decompositions in a program."""
-    own = [equation.invars[0] for equation in jaxpr.eqns if equation.primitive.name == "qr"]
-    inner = [decompositions(j) for equation in jaxpr.eqns for j in jaxprs_in_params(equation.params)]
-    return sum(inner, own)
 
 
 def test_gates_are_drawn_independently():

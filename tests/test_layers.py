@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import perturbed, random_array, relative_error
-from jax.extend.core import jaxprs_in_params
+from helpers import equations, perturbed, random_array, relative_error
 
 from recurrent import elman, gru, lengths_to_mask, lstm, output_recurrence, stack, teacher_forced, unroll
 from recurrent.attention import additive, attend, multiplicative
@@ -126,14 +125,8 @@ def test_teacher_forcing_equals_the_cell_fed_with_targets_and_has_no_loop():
     _, free = unroll(cell, params, xs)
     assert relative_error(teacher_forced(cell, params, xs, free), free) < 1e-12  # its own outputs as targets: the free run
 
-    def primitives(jaxpr):
-        for equation in jaxpr.eqns:
-            yield equation.primitive.name
-            for inner in jaxprs_in_params(equation.params):
-                yield from primitives(inner)
-
     gradient = jax.make_jaxpr(jax.grad(lambda p: teacher_forced(cell, p, xs, targets).sum()))(params)
-    found = set(primitives(gradient.jaxpr))
+    found = {equation.primitive.name for equation in equations(gradient.jaxpr)}
     assert "dot_general" in found
     assert not {"scan", "while"} & found
 

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import perturbed, random_array, relative_error
-from jax.extend.core import jaxprs_in_params
+from helpers import equations, perturbed, random_array, relative_error
 from registry import CELLS, INPUT
 
 import recurrent
@@ -374,9 +373,7 @@ def test_the_damped_correction_minimises_its_sum_of_squares(reverse):
 
 
 def primitives(jaxpr, ignored="") -> set[str]:
-    kept = [equation for equation in jaxpr.eqns if equation.primitive.name != ignored]
-    inner = [primitives(j, ignored) for equation in kept for j in jaxprs_in_params(equation.params)]
-    return {equation.primitive.name for equation in kept}.union(*inner)
+    return {equation.primitive.name for equation in equations(jaxpr, ignored)}
 
 
 def jaxpr_of(cell, num_steps, gradient=False, **options):

@@ -104,9 +104,7 @@ def tape_at(layout: Layout, record: Record, t: buffers.Index, *, reverse: bool) 
             return buffers.read(ys[i], t)
         before = buffers.read(ys[i], jnp.clip(earlier, 0, num_steps - 1))
         before = jnp.where(t == first, _leaf_of(layout, record.state, i), before)
-        if record.resets is None:
-            return before
-        return pytrees.where(buffers.read(record.resets, t), _leaf_of(layout, record.fresh, i), before)
+        return _after_resets(layout, record, i, buffers.read(record.resets, t), before)
 
     return layout.structure.unflatten(leaf(*source) for source in layout.sources)
 
@@ -125,12 +123,17 @@ def tape_span(layout: Layout, record: Record, start: buffers.Index, size: int, *
             return span
         edge = edges[position][None]
         before = jnp.concatenate([span[1:], edge] if reverse else [edge, span[:-1]])
-        if record.resets is None:
-            return before
-        fresh = jnp.broadcast_to(_leaf_of(layout, record.fresh, i), before.shape)
-        return pytrees.where(buffers.read_span(record.resets, start, size), fresh, before)
+        return _after_resets(layout, record, i, buffers.read_span(record.resets, start, size), before)
 
     return layout.structure.unflatten(leaf(position, *source) for position, source in enumerate(layout.sources))
+
+
+def _after_resets(layout: Layout, record: Record, output: int, resets: Array | None, before: Array) -> Array:
+    """The state that the step saw, for one step or several: the one before, or the fresh one."""
+    if resets is None:
+        return before
+    fresh = jnp.broadcast_to(_leaf_of(layout, record.fresh, output), before.shape)
+    return pytrees.where(resets, fresh, before)
 
 
 def _leaf_of(layout: Layout, state: State, output: int):

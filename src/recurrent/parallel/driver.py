@@ -96,7 +96,7 @@ def unroll_parallel(
     if jax.tree.leaves(xs)[0].shape[0] == 0:
         final_state, ys = unroll(cell, params, xs, state, reverse=reverse)
         return final_state, ys, Convergence(jnp.asarray(True), jnp.zeros((), jnp.int32), jnp.zeros((), dtype))
-    if method in ("auto", "associative") and cell.linear is not None:
+    if _takes_one_scan(cell, method):
         return _solve_linear(cell, params, sequence, reverse=reverse, fallback=fallback)
     options = {"tolerance": tolerance, "max_iterations": max_iterations, "reverse": reverse, "fallback": fallback}
     return _iterate(cell, params, sequence, _correction(method, damping), **options)
@@ -127,7 +127,6 @@ def scanned_parallel(
     Raises:
       ValueError: as `unroll_parallel`.
     """
-    linear = method in ("auto", "associative") and cell.linear is not None
     run = functools.partial(
         unroll_parallel,
         cell,
@@ -136,13 +135,17 @@ def scanned_parallel(
         tolerance=tolerance,
         max_iterations=max_iterations,
         damping=damping,
-        fallback=None if linear else "sequential",
+        fallback=None if _takes_one_scan(cell, method) else "sequential",
     )
 
     def apply(params, xs, *, lengths=None, mask=None):
         return run(params, xs, lengths=lengths, mask=mask)[1]
 
     return Layer(cell.init, apply)
+
+
+def _takes_one_scan(cell: Cell, method: Method) -> bool:
+    return method in ("auto", "associative") and cell.linear is not None
 
 
 def _solve_linear(cell: Cell, params: Params, sequence: Sequence, *, reverse: bool, fallback):
@@ -152,15 +155,18 @@ def _solve_linear(cell: Cell, params: Params, sequence: Sequence, *, reverse: bo
     finite = pytrees.all_finite(parallel)
     residual = jnp.where(finite, 0.0, jnp.inf).astype(jax.tree.leaves(sequence.state)[0].dtype)
     convergence = Convergence(finite, jnp.ones((), jnp.int32), residual)
-    if fallback is None:
-        return *parallel, convergence
-    final_state, ys = jax.lax.cond(finite, lambda: parallel, lambda: _loop(cell, params, sequence, reverse))
-    return final_state, ys, convergence
+    return _or_loop(lambda: parallel, convergence, cell, params, sequence, reverse=reverse, fallback=fallback)
 
 
-def _loop(cell: Cell, params: Params, sequence: Sequence, reverse: bool) -> tuple[State, PyTree]:
+def _or_loop(parallel, convergence: Convergence, cell: Cell, params: Params, sequence: Sequence, *, reverse: bool, fallback):
+    """The result of `parallel()`, or with a fallback that of the loop where it has not converged."""
     xs, state, _, flags = sequence
-    return unroll(cell, params, xs, state, mask=flags.mask, resets=flags.resets, reverse=reverse)
+
+    def loop():
+        return unroll(cell, params, xs, state, mask=flags.mask, resets=flags.resets, reverse=reverse)
+
+    final_state, ys = parallel() if fallback is None else jax.lax.cond(convergence.converged, parallel, loop)
+    return final_state, ys, convergence
 
 
 def _iterate(cell, params, sequence: Sequence, correct, *, tolerance, max_iterations, reverse, fallback):
@@ -178,10 +184,7 @@ def _iterate(cell, params, sequence: Sequence, correct, *, tolerance, max_iterat
         states, ys = steps(inputs, flags, shift(solution, s_0, reverse=reverse))
         return unravel(states[0 if reverse else -1]), ys
 
-    if fallback is None:
-        return *parallel(), convergence
-    final_state, ys = jax.lax.cond(convergence.converged, parallel, lambda: _loop(cell, params, sequence, reverse))
-    return final_state, ys, convergence
+    return _or_loop(parallel, convergence, cell, params, sequence, reverse=reverse, fallback=fallback)
 
 
 def _correction(method: Method, damping: float):
