@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from recurrent import activations, clip_by_global_norm, elman, spectral_radius, unroll
-from recurrent.bptt import adjoint_of
+from recurrent import activations, clip_by_global_norm, elman, gru_adjoint, lstm_adjoint, spectral_radius, unroll
 from recurrent.cells.common import add_bias, dot
 from recurrent.flow.decay import vanishing_bound
 from recurrent.initializers import gaussian, identity, orthogonal, with_spectral_radius
@@ -72,7 +71,7 @@ def vanilla_rate(activation: str, cell: Cell, params: Any, xs: jax.Array) -> dic
 
 def additive_rate(cell: Cell, params: Any, xs: jax.Array) -> dict[str, jax.Array]:
     """Mean ln of the gate on the additive path: f for the LSTM, 1 - z for the GRU."""
-    adjoint = adjoint_of(cell)  # the gates lie on its tape
+    adjoint = lstm_adjoint() if hasattr(cell.initial_state(params), "c") else gru_adjoint()  # the gates lie on its tape
     zs = adjoint.project(params, xs)
 
     def step(state, z_t):

@@ -22,8 +22,7 @@ from experiments._gradient_networks import Network, draw_all, hidden
 from experiments._run import Check, Experiment, Part, Results, check_counts, compute_now, main
 from experiments._truncation_figure import STAGES, plot
 from experiments.digits import READOUTS, read, split, weights_of
-from recurrent import lstm, truncation_bias, unroll
-from recurrent.bptt import adjoint_of
+from recurrent import lstm, lstm_adjoint, truncation_bias, unroll
 from recurrent.types import Cell
 
 STEPS = 64
@@ -104,8 +103,8 @@ def cost(config: Config, cell: Cell, network: Network, xs: Array, labels: Array)
 
 
 def tape_bytes_per_step(cell: Cell, params: Any, xs: Array) -> int:
-    """What the backward pass reads of one step; 7 numbers per unit and row for an LSTM."""
-    adjoint = adjoint_of(cell)
+    """What the backward pass of an LSTM reads of one step; 7 numbers per unit and row for an LSTM."""
+    adjoint = lstm_adjoint()
 
     def one_step(params, xs):
         return adjoint.advance(params, cell.initial_state(params, xs.shape[1:-1]), adjoint.project(params, xs)[0])[2]

@@ -5,11 +5,28 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import perturbed, random_array, relative_error
+from jax.ad_checkpoint import checkpoint_name
 
-from recurrent import backpropagate, bptt, count_parameters, dropout, elman, emit_state, gru, lstm, step_contributions, unroll
+from recurrent import (
+    backpropagate,
+    count_parameters,
+    dropout,
+    elman,
+    elman_adjoint,
+    emit_state,
+    gru,
+    gru_adjoint,
+    lstm,
+    lstm_adjoint,
+    pytrees,
+    stack,
+    unroll,
+)
+from recurrent.bptt import _engine
 from recurrent.cells.gru import split_gates as split_gru_gates
 from recurrent.cells.lstm import split_gates as split_lstm_gates
 from recurrent.losses import cross_entropy, masked_mean, masked_sum, softmax_readout_gradients
+from recurrent.types import Cell
 
 T, D, H, K = 5, 3, 4, 6
 F64 = {"param_dtype": jnp.float64}
@@ -84,11 +101,20 @@ def test_lstm_through_the_stacked_matrix():
         dM, db, deltas[t] = dM + np.outer(dz, s), db + dz, dz
         dh_next, dc_next, f_next = (M.T @ dz)[:H], dc, f
 
-    found = backpropagate(cell, params, xs, dys, state, trace=True)
-    assert relative_error(tuple(found.params), (dM[:, H:].T, dM[:, :H].T, db)) < 1e-12
-    assert relative_error(tuple(found.state), (dc_next * f_next, dh_next)) < 1e-12
-    assert relative_error(found.trace.deltas.z, deltas) < 1e-12
-    np.testing.assert_allclose(split_lstm_gates(found.trace.deltas.z).f, deltas[:, H : 2 * H], rtol=1e-12)
+    derived = backpropagate(cell, params, xs, dys, state, trace=True)
+    by_hand = backpropagate(cell, params, xs, dys, state, trace=True, adjoint=lstm_adjoint())
+    for found in (derived, by_hand):
+        assert relative_error(tuple(found.params), (dM[:, H:].T, dM[:, :H].T, db)) < 1e-12
+        assert relative_error(tuple(found.state), (dc_next * f_next, dh_next)) < 1e-12
+    assert relative_error(by_hand.trace.deltas.z, deltas) < 1e-12
+    assert relative_error(derived.trace.deltas["z"], deltas) < 1e-12
+    np.testing.assert_allclose(split_lstm_gates(by_hand.trace.deltas.z).f, deltas[:, H : 2 * H], rtol=1e-12)
+    for name in ("c", "h"):
+        assert relative_error(derived.trace.deltas[name], getattr(by_hand.trace.deltas, name)) < 1e-12
+    i, f, g, o = (np.asarray([memory[t][1 + k] for t in range(T)]) for k in range(4))
+    slopes = np.concatenate([i * (1 - i), f * (1 - f), 1 - g**2, o * (1 - o)], axis=-1)
+    of_gates = np.concatenate([derived.trace.deltas[name] for name in "ifgo"], axis=-1)
+    assert relative_error(of_gates * slopes, deltas) < 1e-12
 
 
 @pytest.mark.parametrize("reset", ["before", "after"])
@@ -125,26 +151,68 @@ def test_gru(reset):
         db += np.concatenate([drz, dn])
         dh_next = dh * (1 - z) + through + drz @ W[:, : 2 * H].T
 
-    found = backpropagate(cell, params, xs, dys, h0, trace=True)
+    derived = backpropagate(cell, params, xs, dys, h0, trace=True)
+    by_hand = backpropagate(cell, params, xs, dys, h0, trace=True, adjoint=gru_adjoint(reset))
     expected = (dU, dW, db, db_hn) if reset == "after" else (dU, dW, db)
-    assert relative_error(tuple(found.params), expected) < 1e-12
-    assert relative_error(found.state, dh_next) < 1e-12
-    assert relative_error(sum(split_gru_gates(found.trace.deltas.z).n), db[N]) < 1e-12
+    for found in (derived, by_hand):
+        assert relative_error(tuple(found.params), expected) < 1e-12
+        assert relative_error(found.state, dh_next) < 1e-12
+    assert relative_error(sum(split_gru_gates(by_hand.trace.deltas.z).n), db[N]) < 1e-12
+    n = np.asarray([memory[t][3] for t in range(T)])
+    assert relative_error((derived.trace.deltas["n"] * (1 - n**2)).sum(0), db[N]) < 1e-12
+    assert relative_error(derived.trace.deltas["h"], by_hand.trace.deltas.h) < 1e-12
 
 
-@pytest.mark.parametrize("make", [elman, lstm, gru])
-def test_the_trace_adds_up(make):
-    cell = make(D, H, **F64)
-    params, _, _, _ = drawn(cell)
-    xs, dys = random_array((T, 2, D), 2), random_array((T, 2, H), 4)
-    mask = jnp.ones((T, 2), bool).at[3, 1].set(False)
-    found = backpropagate(cell, params, xs, dys, mask=mask, trace=True)
-    parts = step_contributions(cell, params, jnp.where(mask[..., None], xs, 0), found.trace)
-    assert relative_error(jax.tree.map(lambda p: p.sum(0), parts), found.params) < 1e-12
-    assert all(leaf.shape[:2] == (T, 2) for leaf in jax.tree.leaves(found.trace))
-    assert not any(np.any(leaf[3, 1]) for leaf in jax.tree.leaves(found.trace.deltas))
-    with pytest.raises(ValueError, match="trace"):
-        step_contributions(cell, params, xs, backpropagate(cell, params, xs, dys).trace)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("cell", "adjoint"),
+    [(elman(D, H, **F64), elman_adjoint()), (lstm(D, H, **F64), lstm_adjoint()), (gru(D, H, **F64), gru_adjoint())],
+)
+def test_derived_and_written_by_hand_agree_under_masks_and_resets(cell, adjoint, reverse):
+    params = drawn(cell)[0]
+    state, rng = perturbed(cell.initial_state(params, (2,)), 3), np.random.default_rng(7)
+    flags = {"mask": jnp.asarray(rng.random((T, 2)) < 0.6), "resets": jnp.asarray(rng.random((T, 2)) < 0.4)}
+    arguments = (cell, params, random_array((T, 2, D), 2), random_array((T, 2, H), 4), state)
+    options = {**flags, "reverse": reverse, "dfinal_state": perturbed(pytrees.zeros_like(state), 5), "trace": True}
+    derived, by_hand = backpropagate(*arguments, **options), backpropagate(*arguments, **options, adjoint=adjoint)
+    assert relative_error(derived[:4], by_hand[:4]) < 1e-12
+    assert relative_error(derived.trace.dstates, by_hand.trace.dstates) < 1e-12
+    assert relative_error(derived.trace.deltas["h"], by_hand.trace.deltas.h) < 1e-12
+    assert not any(np.any(leaf[~flags["mask"]]) for leaf in jax.tree.leaves(derived.trace.deltas))
+
+
+def test_named_values_of_a_users_cell_have_deltas_through_wrappers():
+    """u_t = tanh(x_t A) is named before the loop, v_t = s_{t-1} ⊙ u_t in it: dL/du_t = s_{t-1} ⊙ dL/dv_t."""
+
+    def step(params, s_tm1, x_t):
+        u_t = checkpoint_name(jnp.tanh(x_t @ params), "u")
+        v_t = checkpoint_name(s_tm1 * u_t, "v")
+        return jnp.sin(v_t), jnp.sin(v_t)
+
+    def initial_state(params, batch_shape=()):
+        return jnp.ones((*batch_shape, H), params.dtype)
+
+    users = Cell(lambda key: jax.random.normal(key, (D, H), jnp.float64), initial_state, step)
+    cell = stack(users, lstm(H, H, **F64))
+    params, xs, dys = cell.init(jax.random.key(0)), random_array((T, 2, D), 2), random_array((T, 2, H), 4)
+    deltas = backpropagate(cell, params, xs, dys, trace=True).trace.deltas
+    assert set(deltas) == {"0/u", "0/v", "1/z", "1/i", "1/f", "1/g", "1/o", "1/c", "1/h"}
+    before = [np.ones((2, H))]
+    for t in range(T):
+        before.append(np.sin(before[-1] * np.tanh(np.asarray(xs[t] @ params[0]))))
+    assert relative_error(deltas["0/u"], np.stack(before[:-1]) * deltas["0/v"]) < 1e-12
+    kicked = lambda e: jnp.vdot(dys, unroll(stack(kicking(e), lstm(H, H, **F64)), params, xs)[1])  # noqa: E731
+
+    def kicking(e):
+        def kicked_step(params, state, x_t):
+            t, s_tm1 = state
+            s_t = jnp.sin(s_tm1 * jnp.tanh(x_t @ params) + e[t[0]])
+            return (t + 1, s_t), s_t
+
+        return Cell(users.init, lambda p, b=(): (jnp.zeros(b, int), initial_state(p, b)), kicked_step)
+
+    expected = jax.grad(kicked)(jnp.zeros((T, 2, H)))
+    assert relative_error(deltas["0/v"], expected) < 1e-12
 
 
 @pytest.mark.parametrize(("d", "h"), [(1, 1), (3, 4), (28, 128)])
@@ -201,7 +269,7 @@ def test_chunks_share_outputs_and_unrolled_loops_change_nothing(make, reverse, m
     expected = gradients()
     assert relative_error(gradients(unroll=2), expected) < 1e-12
     for size in (3, 1):
-        monkeypatch.setattr(bptt, "chunk_size", lambda *_, size=size: size)
+        monkeypatch.setattr(_engine, "chunk_size", lambda *_, size=size: size)
         assert relative_error(gradients(backprop="explicit", unroll=2), expected) < 1e-12
     assert relative_error(gradients(backprop="explicit", checkpoint_every=3), expected) < 1e-12
 

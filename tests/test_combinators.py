@@ -150,17 +150,6 @@ def test_groups_do_not_see_each_other():
     assert_close(run(hierarchy, params, XS, state)[1], jnp.concatenate([c, d], -1))
 
 
-def test_adjoints_are_derived_or_dropped():
-    with_adjoint, without = elman(3, 3), elman(3, 3, activation=jnp.arctan)
-    for wrap in (residual, lambda c: mlp_input(c, (3, 3)), lambda c: mlp_output(c, (3, 3)), lambda c: dropout(c, 0.5, key=KEY)):
-        assert wrap(with_adjoint).adjoint is not None
-        assert wrap(without).adjoint is None
-    for combine in (stack, grouped, dense_skip):
-        assert combine(with_adjoint).adjoint is not None
-        assert combine(with_adjoint, without).adjoint is None
-    assert zoneout(with_adjoint, 0.5, key=KEY, output=lambda h: h).adjoint is None
-
-
 def test_derived_adjoints_of_what_the_contract_tests_leave_out():
     """One deep cell, so that one check covers the merges, places of noise and nestings that have no entry of their own."""
     cell = stack(

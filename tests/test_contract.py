@@ -12,8 +12,8 @@ from jax import export
 from registry import CELLS, FACTORIES, INPUT, NOT_A_PLAIN_CELL, VARIANTS
 
 import recurrent
-from recurrent import backpropagate, bptt, check_gradients, unroll
-from recurrent.bptt import autodiff_adjoint
+from recurrent import check_gradients, unroll
+from recurrent.bptt import _engine
 
 T, B = 7, 3
 
@@ -87,15 +87,6 @@ def test_unroll_equals_a_python_loop_of_steps(name):
     assert_close((final, ys), (state, jax.tree.map(lambda *leaves: jnp.stack(leaves), *outputs)))
 
 
-def test_step_is_advance_after_project(name):
-    cell, params, xs, state = setting(name)
-    if cell.adjoint is None:
-        pytest.skip("no adjoint")
-    z_0 = jax.tree.map(lambda zs: zs[0], cell.adjoint.project(params, xs))
-    after, y_t, _ = cell.adjoint.advance(params, state, z_0)
-    assert_close((after, y_t), cell.step(params, state, xs[0]))
-
-
 def affine_run(cell, params, xs, state):
     """The states and outputs that the linear form of a cell promises."""
     a, b = cell.linear.coefficients(params, xs)
@@ -123,10 +114,8 @@ def test_the_linear_form_is_the_step(name):
 
 
 @pytest.mark.parametrize("inner", ["min_gru", "lru"])
-@pytest.mark.parametrize("adjoint", [True, False])
-def test_no_combinator_leaves_a_linear_form_that_lies(inner, adjoint):
+def test_no_combinator_leaves_a_linear_form_that_lies(inner):
     cell = CELLS[inner](param_dtype=jnp.float64)
-    cell = cell if adjoint else cell._replace(adjoint=None)
     key = jax.random.key(5)
     wrapped = {
         "emit_state": recurrent.emit_state(cell),
@@ -186,8 +175,6 @@ def test_holes_and_front_padding_skip_steps(name):
 @pytest.mark.parametrize("backprop", ["autodiff", "explicit"])
 def test_nan_in_the_padding_reaches_neither_values_nor_gradients(name, backprop):
     cell, params, xs, state = setting(name)
-    if backprop == "explicit" and cell.adjoint is None:
-        pytest.skip("no adjoint")
     mask, _ = flags()
     poisoned = jnp.where(mask[..., None], xs, jnp.nan)
 
@@ -239,7 +226,7 @@ def test_reverse_is_flip_forward_flip(name):
 def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_steps, monkeypatch):
     cell, params, _, state = setting(name)
     if num_steps == 7:
-        monkeypatch.setattr(bptt, "chunk_size", lambda *_: 3)  # two chunks and a rest
+        monkeypatch.setattr(_engine, "chunk_size", lambda *_: 3)  # two chunks and a rest
     xs = random_array((num_steps, batch, INPUT), seed=5)
     state = jax.tree.map(lambda s: s[:batch], state)
     rng = np.random.default_rng(6)
@@ -256,9 +243,8 @@ def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_ste
     checkpoints = (None, 3) if num_steps == 7 else (None,)
     for checkpoint_every in checkpoints[1:]:
         assert_close(gradients("autodiff", checkpoint_every), expected)
-    if cell.adjoint is not None:
-        for checkpoint_every in checkpoints:
-            assert_close(gradients("explicit", checkpoint_every), expected)
+    for checkpoint_every in checkpoints:
+        assert_close(gradients("explicit", checkpoint_every), expected)
 
 
 @every_cell
@@ -267,33 +253,6 @@ def test_gradients_equal_central_differences(name):
     mask, resets = flags()
     report = check_gradients(cell, params, xs, state, mask=mask, resets=resets, max_entries=6)
     assert report.passed, str(report)
-    assert (report.worst.adjoint is None) == (cell.adjoint is None)
-
-
-def test_the_adjoint_made_by_autodiff_agrees(name):
-    cell, params, xs, state = setting(name)
-    mask, resets = flags()
-    final, ys = runner(name)(params, xs, state)
-    dys = jax.tree.map(lambda y: random_array(y.shape, 7), ys)
-    dfinal = jax.tree.map(lambda s: random_array(s.shape, 8).astype(s.dtype), final)
-    run = lambda c: jax.jit(  # noqa: E731
-        functools.partial(backpropagate, c, dfinal_state=dfinal, mask=mask, resets=resets)
-    )(params, xs, dys, state)
-    assert_close(run(cell), run(cell._replace(adjoint=autodiff_adjoint(cell))))
-
-
-def test_one_trace_for_repeated_calls(name):
-    cell, params, xs, state = setting(name)
-    traces = []
-
-    def counted(params, xs, state):
-        traces.append(None)
-        return unroll(cell, params, xs, state)
-
-    run = jax.jit(counted)
-    run(params, xs, state)
-    run(params, 2 * xs, state)
-    assert len(traces) == 1
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(None, 1e-4), (jnp.bfloat16, 0.1)])
@@ -301,8 +260,7 @@ def test_float32_and_bfloat16_run_with_a_float32_state(name, dtype, tolerance):
     cell64, params64, xs, _ = setting(name)
     cell = CELLS[name](dtype=dtype)
     params = jax.tree.map(lambda p: p.astype(jnp.float32), params64)
-    backprop = "explicit" if cell.adjoint else "autodiff"
-    (final, ys), gradient = outputs_and_gradient(cell, params, xs.astype(jnp.float32), backprop)
+    (final, ys), gradient = outputs_and_gradient(cell, params, xs.astype(jnp.float32), "explicit")
     expected, expected_gradient = exact_outputs_and_gradient(name)
     assert all(leaf.dtype == jnp.float32 for leaf in floats((final, ys, gradient)))
     assert_close(ys, expected[1], tolerance)
@@ -337,8 +295,6 @@ def test_bfloat16_parameters_keep_a_float32_state(name):
 @pytest.mark.parametrize("backprop", ["autodiff", "explicit"])
 def test_lowers_for_cpu_cuda_and_tpu(name, backprop):
     cell = CELLS[name]()
-    if backprop == "explicit" and cell.adjoint is None:
-        pytest.skip("no adjoint")
     params = jax.eval_shape(cell.init, jax.random.key(0))
     xs = jax.ShapeDtypeStruct((T, B, INPUT), jnp.float32)
     lengths = jax.ShapeDtypeStruct((B,), jnp.int32)

@@ -19,6 +19,7 @@ from recurrent import (
     elman,
     emit_state,
     gru,
+    gru_adjoint,
     learned_state,
     lengths_to_mask,
     lstm,
@@ -105,7 +106,7 @@ def test_no_steps_at_all():
 
 def test_inputs_may_be_trees_and_batches_of_any_rank():
     inner = elman(D, H, **F64)
-    cell = inner._replace(step=lambda p, s, x: inner.step(p, s, x["a"] + x["b"]), adjoint=None)
+    cell = inner._replace(step=lambda p, s, x: inner.step(p, s, x["a"] + x["b"]))
     params = inner.init(jax.random.key(0))
     a, b = random_array((T, 2, 3, D), 1), random_array((T, 2, 3, D), 2)
     _, ys = unroll(cell, params, {"a": a, "b": b}, lengths=jnp.full((2, 3), 5))
@@ -175,7 +176,7 @@ def test_state_gradients_are_clipped_at_every_step(backprop):
     assert relative_error(unroll(clipped, params, xs, state), unroll(cell, params, xs, state)) == 0
 
 
-def test_the_adjoint_saves_the_input_products_from_the_loop():
+def test_the_explicit_pass_saves_the_input_products_from_the_loop():
     """In the compiled explicit gradient no product inside a loop over steps touches the input size."""
     cell = lstm(37, 5)
     params = cell.init(jax.random.key(0))
@@ -226,7 +227,6 @@ BAD = {
     ),
     "params of other sizes": ({"params": gru(D, H + 1, **F64).init(jax.random.key(0)), "state": None}, "hidden_size=5"),
     "dictionary params": ({"params": {"w": jnp.ones(3)}}, "got dict"),
-    "no adjoint": ({"cell": gru(D, H, **F64)._replace(adjoint=None), "backprop": "explicit"}, "hand-derived adjoint"),
 }
 
 
@@ -293,13 +293,14 @@ def test_counters_ride_along_in_the_state():
 
 def test_a_wrong_adjoint_is_caught_and_named():
     cell, params, xs, state = model()
-    adjoint = cell.adjoint
+    adjoint = gru_adjoint()
 
     def collect(*arguments):
         dparams, dxs = adjoint.collect(*arguments)
         return dparams._replace(bias=2 * dparams.bias), dxs
 
-    report = check_gradients(cell._replace(adjoint=adjoint._replace(collect=collect)), params, xs, state)
+    assert check_gradients(cell, params, xs, state, adjoint=adjoint).passed
+    report = check_gradients(cell, params, xs, state, adjoint=adjoint._replace(collect=collect))
     assert not report.passed
     assert report.worst.name == "params.bias"
     assert "DISAGREE, worst at params.bias" in str(report)

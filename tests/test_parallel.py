@@ -220,7 +220,7 @@ def test_a_linear_form_that_overflows_is_flagged_and_the_fallback_is_the_loop():
         return jnp.full_like(xs, 2), jnp.zeros_like(xs)
 
     linear = cell.linear._replace(coefficients=coefficients)
-    cell = cell._replace(linear=linear, step=lambda params, s, x: (2 * s, 2 * s), adjoint=None)
+    cell = cell._replace(linear=linear, step=lambda params, s, x: (2 * s, 2 * s))
     params, xs = cell.init(jax.random.key(0)), jnp.zeros((300, 1), jnp.float32)
     _, ys, convergence = unroll_parallel(cell, params, xs)
     assert not convergence.converged

@@ -1,12 +1,12 @@
 """A functional JAX laboratory for recurrent networks: cells, explicit backpropagation through time, gradient flow."""
 
-from recurrent.bptt import Gradients, Trace, autodiff_adjoint, backpropagate
-from recurrent.cells.elman import ElmanParams, elman
-from recurrent.cells.gru import GRUParams, ResetAfterGRUParams, gru
+from recurrent.bptt import Gradients, Trace, backpropagate
+from recurrent.cells.elman import ElmanParams, elman, elman_adjoint
+from recurrent.cells.gru import GRUParams, ResetAfterGRUParams, gru, gru_adjoint
 from recurrent.cells.layer_norm import LayerNormGRUParams, LayerNormLSTMParams, layer_norm_gru, layer_norm_lstm
 from recurrent.cells.linear import DiagonalParams, diagonal
 from recurrent.cells.lru import LRUParams, LRUState, lru
-from recurrent.cells.lstm import LSTMParams, LSTMState, lstm
+from recurrent.cells.lstm import LSTMParams, LSTMState, lstm, lstm_adjoint
 from recurrent.cells.minimal import MinGRUParams, MinLSTMParams, min_gru, min_lstm
 from recurrent.cells.output_recurrence import OutputRecurrenceParams, output_recurrence, teacher_forced
 from recurrent.checking import check_gradients
@@ -23,7 +23,6 @@ from recurrent.flow.report import describe
 from recurrent.flow.states import (
     Run,
     state_gradients,
-    step_contributions,
     temporal_contributions,
     truncation_bias,
 )
@@ -69,7 +68,6 @@ __all__ = [
     "Run",
     "Trace",
     "TrainState",
-    "autodiff_adjoint",
     "backpropagate",
     "check_gradients",
     "clip_by_global_norm",
@@ -83,6 +81,7 @@ __all__ = [
     "diagonal",
     "dropout",
     "elman",
+    "elman_adjoint",
     "emit_both",
     "emit_state",
     "evaluate",
@@ -94,6 +93,7 @@ __all__ = [
     "gradient_decay",
     "grouped",
     "gru",
+    "gru_adjoint",
     "init_train_state",
     "irnn",
     "keras_like",
@@ -103,6 +103,7 @@ __all__ = [
     "lengths_to_mask",
     "lru",
     "lstm",
+    "lstm_adjoint",
     "lyapunov_spectrum",
     "make_optimizer",
     "make_train_step",
@@ -120,7 +121,6 @@ __all__ = [
     "spectral_radius",
     "stack",
     "state_gradients",
-    "step_contributions",
     "step_jacobians",
     "teacher_forced",
     "temporal_contributions",

@@ -1,4 +1,4 @@
-"""Functions from cells to cells. Each derives the new adjoint and linear form from the old ones, or drops them."""
+"""Functions from cells to cells: what is emitted, where the state starts, how gradients are clipped on their way."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from recurrent import pytrees
-from recurrent.types import Adjoint, Cell, LinearForm, Params, PyTree, State
+from recurrent.types import Cell, LinearForm, Params, PyTree, State
 
 
 def emit_state(cell: Cell) -> Cell:
@@ -17,23 +17,7 @@ def emit_state(cell: Cell) -> Cell:
         state, _ = cell.step(params, state, x_t)
         return state, state
 
-    linear = _with_output(cell, lambda states, ys: states)
-    inner = cell.adjoint
-    if inner is None:
-        return cell._replace(step=step, linear=linear)
-
-    def advance(params, state, z_t):
-        state, y_t, tape_t = inner.advance(params, state, z_t)
-        return state, state, (tape_t, pytrees.zeros_like(y_t))
-
-    def retreat(params, tape_t, dstate_t, dy_t):
-        inner_tape_t, no_dy_t = tape_t
-        return inner.retreat(params, inner_tape_t, pytrees.add(dstate_t, dy_t), no_dy_t)
-
-    def collect(params, xs, tape, deltas):
-        return inner.collect(params, xs, tape[0], deltas)
-
-    return cell._replace(step=step, adjoint=Adjoint(inner.project, advance, retreat, collect), linear=linear)
+    return cell._replace(step=step, linear=_with_output(cell, lambda states, ys: states))
 
 
 def emit_both(cell: Cell) -> Cell:
@@ -43,19 +27,7 @@ def emit_both(cell: Cell) -> Cell:
         state, y_t = cell.step(params, state, x_t)
         return state, (y_t, state)
 
-    linear = _with_output(cell, lambda states, ys: (ys, states))
-    inner = cell.adjoint
-    if inner is None:
-        return cell._replace(step=step, linear=linear)
-
-    def advance(params, state, z_t):
-        state, y_t, tape_t = inner.advance(params, state, z_t)
-        return state, (y_t, state), tape_t
-
-    def retreat(params, tape_t, dstate_t, dy_t):
-        return inner.retreat(params, tape_t, pytrees.add(dstate_t, dy_t[1]), dy_t[0])
-
-    return cell._replace(step=step, adjoint=inner._replace(advance=advance, retreat=retreat), linear=linear)
+    return cell._replace(step=step, linear=_with_output(cell, lambda states, ys: (ys, states)))
 
 
 def _with_output(cell: Cell, output: Callable[[State, PyTree], PyTree]) -> LinearForm | None:
@@ -106,27 +78,13 @@ def learned_state(cell: Cell, *, scale: float = 0.0) -> Cell:
     def step(params, state, x_t):
         return cell.step(params.cell, state, x_t)
 
-    form, inner = cell.linear, cell.adjoint
+    form = cell.linear
     linear = form and LinearForm(
         coefficients=lambda params, xs: form.coefficients(params.cell, xs),
         output=lambda params, states, xs: form.output(params.cell, states, xs),
         algebra=form.algebra,
     )
-    if inner is None:
-        return Cell(init, initial_state, step, linear=linear)
-
-    def collect(params, xs, tape, deltas):
-        # the initial state's own gradient comes through the state that the driver starts from
-        dcell, dxs = inner.collect(params.cell, xs, tape, deltas)
-        return LearnedStateParams(dcell, pytrees.zeros_like(params.state)), dxs
-
-    adjoint = Adjoint(
-        project=lambda params, xs: inner.project(params.cell, xs),
-        advance=lambda params, state, z_t: inner.advance(params.cell, state, z_t),
-        retreat=lambda params, tape_t, dstate_t, dy_t: inner.retreat(params.cell, tape_t, dstate_t, dy_t),
-        collect=collect,
-    )
-    return Cell(init, initial_state, step, adjoint, linear)
+    return Cell(init, initial_state, step, linear=linear)
 
 
 def clip_state_gradients(cell: Cell, max_norm: float) -> Cell:
@@ -136,7 +94,7 @@ def clip_state_gradients(cell: Cell, max_norm: float) -> Cell:
     back than the explosion is weighted down by a different factor at every step. The gradient is no longer that of any loss.
 
     Args:
-      cell: any cell; its adjoint is derived.
+      cell: any cell.
       max_norm: the largest norm, over all leaves of the state of one row.
 
     Raises:
@@ -161,15 +119,7 @@ def clip_state_gradients(cell: Cell, max_norm: float) -> Cell:
         gate.defvjp(lambda state: (state, None), lambda _, dstate: (clip(dstate, num_lead),))
         return cell.step(params, gate(state), x_t)
 
-    inner = cell.adjoint
-    if inner is None:
-        return cell._replace(step=step, linear=None)
-
-    def retreat(params, tape_t, dstate_t, dy_t):
-        dstate_tm1, deltas_t = inner.retreat(params, tape_t, dstate_t, dy_t)
-        return clip(dstate_tm1, jnp.ndim(jax.tree.leaves(dstate_tm1)[0]) - 1), deltas_t
-
-    return cell._replace(step=step, adjoint=inner._replace(retreat=retreat), linear=None)  # the form's gradient is not clipped
+    return cell._replace(step=step, linear=None)  # the form's gradient is not clipped
 
 
 def count_parameters(params: PyTree) -> int:

@@ -25,8 +25,7 @@ from jax import Array
 from jaxtyping import UInt32
 
 from recurrent import pytrees
-from recurrent.types import Adjoint, Cell, PyTree, State
-from recurrent.wiring import combine_cells
+from recurrent.types import Cell, PyTree, State, StepFn
 
 Where = Literal["input", "state", "output"]
 
@@ -45,8 +44,6 @@ class NoiseState(NamedTuple):
 
 def dropout(cell: Cell, rate: float | PyTree, *, key: Array | None, where: Where = "output") -> Cell:
     """y_t = m_t ⊙ cell(x_t) / (1 - p), every entry of m_t being 0 with probability p, drawn anew at every step and row.
-
-    The adjoint is derived if the cell has one; it draws the masks again and keeps none.
 
     Args:
       cell: any cell.
@@ -72,7 +69,7 @@ def variational_dropout(cell: Cell, rate: float | PyTree, *, key: Array | None, 
         cell = variational_dropout(lstm(3, 64), LSTMState(c=0.0, h=0.3), key=k_state)
         cell = variational_dropout(cell, 0.3, key=k_input, where="input")
 
-    A GRU reads its state in two places, both of which are masked. The adjoint is derived if the cell has one.
+    A GRU reads its state in two places, both of which are masked.
 
     Args:
       cell: any cell.
@@ -91,8 +88,7 @@ def variational_dropout(cell: Cell, rate: float | PyTree, *, key: Array | None, 
 def zoneout(cell: Cell, rate: float | PyTree, *, key: Array | None, output: Callable[[State], PyTree] | None = None) -> Cell:
     """s_t = d_t ⊙ s_{t-1} + (1 - d_t) ⊙ step(s_{t-1}, x_t): every unit keeps its old value with probability p.
 
-    For evaluation, d_t is its expectation p. Integer leaves of the state are never held. The adjoint is derived if the cell has
-    one and `output` is None.
+    For evaluation, d_t is its expectation p. Integer leaves of the state are never held.
 
     Args:
       cell: any cell.
@@ -108,27 +104,13 @@ def zoneout(cell: Cell, rate: float | PyTree, *, key: Array | None, output: Call
     """
     noise = _noise("zoneout", rate, key)
 
-    def wire(inner):
-        def advance(params, state, z_t):
-            used, following = _next_keys(noise, state.key)
-            new, y_t, tape_t = inner.advance(params, state.cell, z_t)
-            cell_t = _hold(noise, used, state.cell, new)
-            return NoiseState(cell_t, following), y_t if output is None else output(cell_t), (tape_t, used)
+    def step(params, state, x_t):
+        used, following = _next_keys(noise, state.key)
+        new, y_t = cell.step(params, state.cell, x_t)
+        cell_t = _hold(noise, used, state.cell, new)
+        return NoiseState(cell_t, following), y_t if output is None else output(cell_t)
 
-        def retreat(params, tape_t, dstate_t, dy_t):
-            inner_tape_t, used = tape_t
-            nothing = pytrees.zeros_like(dstate_t.cell)
-            dheld, dnew = _hold(noise, used, dstate_t.cell, nothing), _hold(noise, used, nothing, dstate_t.cell)
-            dcell, deltas_t = inner.retreat(params, inner_tape_t, dnew, dy_t)
-            return NoiseState(pytrees.add(dcell, dheld), dstate_t.key), deltas_t
-
-        def collect(params, xs, tape, deltas):
-            return inner.collect(params, xs, tape[0], deltas)
-
-        return Adjoint(inner.project, advance, retreat, collect)
-
-    held = _with_noise(cell, key, wire)
-    return held if output is None else held._replace(adjoint=None)
+    return _with_noise(cell, key, step)
 
 
 def _dropout(name: str, cell: Cell, rate: float | PyTree, key: Array | None, where: Where, *, per_step: bool) -> Cell:
@@ -139,32 +121,12 @@ def _dropout(name: str, cell: Cell, rate: float | PyTree, key: Array | None, whe
     def drop(place, used, tree):
         return _drop(noise, used, tree) if place == where else tree
 
-    in_the_loop = where == "input" and key is not None  # the mask of x_t hangs on the state
+    def step(params, state, x_t):
+        used, following = _next_keys(noise, state.key) if per_step else (state.key, state.key)
+        cell_t, y_t = cell.step(params, drop("state", used, state.cell), drop("input", used, x_t))
+        return NoiseState(cell_t, following), drop("output", used, y_t)
 
-    def wire(inner):
-        def project(params, xs):
-            return xs if in_the_loop else inner.project(params, xs)
-
-        def advance(params, state, z_t):
-            used, following = _next_keys(noise, state.key) if per_step else (state.key, state.key)
-            if in_the_loop:
-                z_t = inner.project(params, drop("input", used, z_t))
-            cell_t, y_t, tape_t = inner.advance(params, drop("state", used, state.cell), z_t)
-            return NoiseState(cell_t, following), drop("output", used, y_t), (tape_t, used)
-
-        def retreat(params, tape_t, dstate_t, dy_t):
-            inner_tape_t, used = tape_t
-            dcell, deltas_t = inner.retreat(params, inner_tape_t, dstate_t.cell, drop("output", used, dy_t))
-            return NoiseState(drop("state", used, dcell), dstate_t.key), deltas_t
-
-        def collect(params, xs, tape, deltas):
-            inner_tape, used = tape
-            dparams, dxs = inner.collect(params, drop("input", used, xs), inner_tape, deltas)
-            return dparams, drop("input", used, dxs)
-
-        return Adjoint(project, advance, retreat, collect)
-
-    return _with_noise(cell, key, wire)
+    return _with_noise(cell, key, step)
 
 
 class _Noise(NamedTuple):
@@ -186,13 +148,13 @@ def _noise(name: str, rate: float | PyTree, key: Array | None) -> _Noise:
     return _Noise(name, rate, jax.random.key_impl(key))
 
 
-def _with_noise(cell: Cell, key: Array | None, wire) -> Cell:
+def _with_noise(cell: Cell, key: Array | None, step: StepFn) -> Cell:
     """The same parameters; the state of the cell together with the rows' keys."""
 
     def initial_state(params, batch_shape=()):
         return NoiseState(cell.initial_state(params, batch_shape), _row_keys(key, batch_shape))
 
-    return Cell(cell.init, initial_state, *combine_cells(wire, cell))
+    return Cell(cell.init, initial_state, step)
 
 
 def _row_keys(key: Array | None, batch_shape: tuple[int, ...]) -> Array | None:
@@ -212,7 +174,7 @@ def _next_keys(noise: _Noise, words: Array | None) -> tuple[Array | None, Array 
 
 
 def _drop(noise: _Noise, words: Array | None, tree: PyTree) -> PyTree:
-    """x / (1 - p), or 0 with probability p; its own adjoint. Integer leaves are left alone."""
+    """x / (1 - p), or 0 with probability p; Integer leaves are left alone."""
 
     def leaf(rate, chosen, x):
         return x if chosen is None else jnp.where(chosen, 0, x / (1 - rate))

@@ -86,6 +86,16 @@ def prepare(
     return Sequence(xs, state, fresh, Flags(mask, resets))
 
 
+def in_run_order(sequence: Sequence, reverse: bool) -> Sequence:
+    """The sequence whose forward run is the run of this one against time, if `reverse`."""
+    return sequence._replace(**dict(zip(("xs", "flags"), flipped((sequence.xs, sequence.flags), reverse), strict=True)))
+
+
+def flipped(tree: PyTree, reverse: bool) -> PyTree:
+    """Leaves `[T, ...]` from the last step to the first, if `reverse`."""
+    return jax.tree.map(lambda leaf: leaf[::-1], tree) if reverse else tree
+
+
 def num_batch_axes(xs: PyTree) -> int:
     """Counts the axes between time and features in `[T, *batch, features]`."""
     return jnp.ndim(jax.tree.leaves(xs)[0]) - 2

@@ -3,8 +3,9 @@
 `stack(grouped(a, b), grouped(c, d))` is a hierarchy of groups; `stack(first, residual(second))` a residual stack.
 """
 
-import functools
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,26 +13,15 @@ from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from recurrent.cells.common import check_features, check_params, check_sizes, dot, outer
+from recurrent.cells.common import check_array, check_features, check_params, check_sizes, dot
 from recurrent.initializers import Initializer, draw_blocks, glorot_uniform
-from recurrent.types import Adjoint, Cell, Params
-from recurrent.wiring import (
-    Widths,
-    check_array,
-    check_cells,
-    check_count,
-    combine_cells,
-    input_gradient,
-    naming,
-    split_widths,
-)
+from recurrent.types import Cell, Params, PyTree
 
 
 def stack(*cells: Cell) -> Cell:
     """x¹_t = x_t, xˡ⁺¹_t = yˡ_t, y_t = yᴸ_t: every cell reads the output of the one below, at the same time step.
 
-    Widths are free: `stack(lstm(3, 64), gru(64, 128))`. Parameters and state are tuples with one entry per cell. The adjoint is
-    derived if every cell has one: only the first cell's inputs are projected before the loop over time.
+    Widths are free: `stack(lstm(3, 64), gru(64, 128))`. Parameters and state are tuples with one entry per cell.
 
     Args:
       *cells: from the bottom to the top; each takes the width that the one below emits.
@@ -41,15 +31,23 @@ def stack(*cells: Cell) -> Cell:
 
     Reference: Graves, Mohamed & Hinton (2013), Speech recognition with deep recurrent neural networks.
     """
-    return _on_top_of_each_other("stack", cells)
+
+    def step(params, state, x_t):
+        states, y_t = [], x_t
+        for index, cell in enumerate(cells):
+            with naming("stack", index):
+                state_t, y_t = cell.step(params[index], state[index], y_t)
+            states.append(state_t)
+        return tuple(states), y_t
+
+    return _of_many("stack", cells, step)
 
 
 def dense_skip(*cells: Cell, merge: Literal["concat", "sum"] = "concat") -> Cell:
     """xˡ_t = [x_t, y¹_t, ..., yˡ⁻¹_t], or their sum: every cell reads the input and all outputs below; y_t = yᴸ_t.
 
     With "concat", cell l takes the sum of all widths below: `dense_skip(gru(3, 8), gru(11, 8), gru(19, 8))`. With "sum", all
-    widths are equal but that of the top output. Parameters and state are those of a `stack` of the cells. The adjoint is
-    derived if every cell has one.
+    widths are equal but that of the top output. Parameters and state are those of a `stack` of the cells.
 
     Args:
       *cells: from the bottom to the top.
@@ -60,20 +58,28 @@ def dense_skip(*cells: Cell, merge: Literal["concat", "sum"] = "concat") -> Cell
 
     Reference: Huang, Liu, van der Maaten & Weinberger (2017), Densely connected convolutional networks, equation 2.
     """
-    check_cells("dense_skip", cells)
     if merge not in ("concat", "sum"):
         raise ValueError(f'dense_skip: merge must be "concat" or "sum"; got {merge!r}')
-    add_input = _concatenate_input if merge == "concat" else _add_input
-    # what a cell passes on together with its own input is all that the next one reads
-    lower = [_rewired(cell, functools.partial(add_input, "dense_skip")) for cell in cells[:-1]]
-    return _on_top_of_each_other("dense_skip", (*lower, cells[-1]))
+
+    def step(params, state, x_t):
+        check_array("dense_skip", "the input", x_t)
+        states, y_t = [], x_t
+        for index, cell in enumerate(cells):
+            with naming("dense_skip", index):
+                state_t, y_t = cell.step(params[index], state[index], x_t)
+                check_array("dense_skip", "the output of the cell", y_t)
+                if index < len(cells) - 1:
+                    x_t = sum_of("dense_skip", y_t, x_t) if merge == "sum" else _concatenate(x_t.astype(y_t.dtype), y_t)
+            states.append(state_t)
+        return tuple(states), y_t
+
+    return _of_many("dense_skip", cells, step)
 
 
 def grouped(*cells: Cell) -> Cell:
     """y_t = [y¹_t, ..., yᴳ_t]: groups of units that read the same x_t and do not see each other.
 
-    Parameters and state are tuples with one entry per cell. The adjoint is derived if every cell has one; all inputs are
-    projected before the loop over time.
+    Parameters and state are tuples with one entry per cell.
 
     Args:
       *cells: cells of the same input width; their outputs are concatenated.
@@ -83,7 +89,18 @@ def grouped(*cells: Cell) -> Cell:
 
     Reference: El Hihi & Bengio (1995), Hierarchical recurrent neural networks for long-term dependencies.
     """
-    return _of_many("grouped", cells, _side_by_side)
+
+    def step(params, state, x_t):
+        states, ys = [], []
+        for index, cell in enumerate(cells):
+            with naming("grouped", index):
+                state_t, y_t = cell.step(params[index], state[index], x_t)
+                check_array("grouped", "the output of every cell", y_t)
+            states.append(state_t)
+            ys.append(y_t)
+        return tuple(states), _concatenate(*ys)
+
+    return _of_many("grouped", cells, step)
 
 
 class ResidualParams(NamedTuple):
@@ -105,7 +122,7 @@ def residual(
     """y_t = cell(x_t) + x_t P, with P the identity where the widths are equal, and learned where they differ.
 
     Without sizes, or with equal ones, P is the identity and the parameters are the cell's own. Otherwise they are
-    `ResidualParams`. The adjoint is derived if the cell has one.
+    `ResidualParams`.
 
     Args:
       cell: a cell whose output is one array.
@@ -126,7 +143,7 @@ def residual(
             f"(neither means equal widths and no projection)"
         )
     if input_size is None or output_size is None or input_size == output_size:
-        return _rewired(cell, functools.partial(_add_input, "residual"))
+        return cell._replace(step=_adding_input(cell), linear=None)
     check_sizes("residual", input_size=input_size, output_size=output_size)
 
     def init(key):
@@ -137,196 +154,89 @@ def residual(
         check_params("residual", ResidualParams, params)
         return cell.initial_state(params.cell, batch_shape)
 
-    wire = functools.partial(_add_projected_input, input_size, output_size, dtype)
-    return Cell(init, initial_state, *combine_cells(wire, cell))
-
-
-def _rewired(cell: Cell, wire) -> Cell:
-    """The same parameters and state under another step."""
-    step, adjoint = combine_cells(wire, cell)
-    return cell._replace(step=step, adjoint=adjoint, linear=None)
-
-
-def _of_many(name: str, cells: tuple[Cell, ...], wiring) -> Cell:
-    """A cell of several, whose parameters and state are tuples with one entry for each."""
-    check_cells(name, cells)
-
-    def init(key):
-        return tuple(cell.init(k) for cell, k in zip(cells, jax.random.split(key, len(cells)), strict=True))
-
-    def initial_state(params, batch_shape=()):
-        check_count(name, "params", params, len(cells))
-        states = []
-        for index, cell in enumerate(cells):
-            with naming(name, index):
-                states.append(cell.initial_state(params[index], batch_shape))
-        return tuple(states)
-
-    return Cell(init, initial_state, *combine_cells(functools.partial(wiring, name), *cells))
-
-
-def _on_top_of_each_other(name: str, cells: tuple[Cell, ...]) -> Cell:
-    return _of_many(name, cells, _chain)
-
-
-def _chain(name: str, *adjoints: Adjoint) -> Adjoint:
-    count = len(adjoints)
-
-    def project(params, xs):
-        check_count(name, "params", params, count)
-        with naming(name, 0):
-            return adjoints[0].project(params[0], xs)
-
-    def advance(params, state, z_t):
-        states, tapes, inputs, y_t = [], [], [], None
-        for index, adjoint in enumerate(adjoints):
-            with naming(name, index):
-                if index:
-                    inputs.append(y_t)
-                    z_t = adjoint.project(params[index], y_t)
-                state_t, y_t, tape_t = adjoint.advance(params[index], state[index], z_t)
-            states.append(state_t)
-            tapes.append(tape_t)
-        return tuple(states), y_t, (tuple(tapes), tuple(inputs))
-
-    def retreat(params, tape_t, dstate_t, dy_t):
-        tapes, inputs = tape_t
-        dstates, deltas = [None] * count, [None] * count
-        for index in reversed(range(count)):
-            adjoint, own = adjoints[index], params[index]
-            dstates[index], deltas[index] = adjoint.retreat(own, tapes[index], dstate_t[index], dy_t)
-            if index:
-                dy_t = input_gradient(adjoint, own, inputs[index - 1], tapes[index], deltas[index])
-        return tuple(dstates), tuple(deltas)
-
-    def collect(params, xs, tape, deltas):
-        tapes, inputs = tape
-        arguments = zip(params, (xs, *inputs), tapes, deltas, strict=True)
-        dparams, dxs = zip(*(a.collect(*own) for a, own in zip(adjoints, arguments, strict=True)), strict=True)
-        return dparams, dxs[0]
-
-    return Adjoint(project, advance, retreat, collect)
-
-
-def _side_by_side(name: str, *adjoints: Adjoint) -> Adjoint:
-    def project(params, xs):
-        check_count(name, "params", params, len(adjoints))
-        zs = []
-        for index, adjoint in enumerate(adjoints):
-            with naming(name, index):
-                zs.append(adjoint.project(params[index], xs))
-        return tuple(zs)
-
-    def advance(params, state, z_t):
-        states, ys, tapes = [], [], []
-        for index, adjoint in enumerate(adjoints):
-            with naming(name, index):
-                state_t, y_t, tape_t = adjoint.advance(params[index], state[index], z_t[index])
-                check_array(name, "the output of every cell", y_t)
-            states.append(state_t)
-            ys.append(y_t)
-            tapes.append(tape_t)
-        return tuple(states), jnp.concatenate(ys, axis=-1), (tuple(tapes), Widths(tuple(y.shape[-1] for y in ys)))
-
-    def retreat(params, tape_t, dstate_t, dy_t):
-        tapes, widths = tape_t
-        arguments = zip(params, tapes, dstate_t, split_widths(dy_t, widths), strict=True)
-        dstates, deltas = zip(*(a.retreat(*own) for a, own in zip(adjoints, arguments, strict=True)), strict=True)
-        return dstates, deltas
-
-    def collect(params, xs, tape, deltas):
-        arguments = zip(params, tape[0], deltas, strict=True)
-        pairs = [a.collect(p, xs, own, d) for a, (p, own, d) in zip(adjoints, arguments, strict=True)]
-        return tuple(dparams for dparams, _ in pairs), functools.reduce(jnp.add, [dxs for _, dxs in pairs])
-
-    return Adjoint(project, advance, retreat, collect)
-
-
-def _add_input(name: str, inner: Adjoint) -> Adjoint:
-    """y_t = cell(x_t) + x_t; dx_t gains dy_t."""
-
-    def project(params, xs):
-        check_array(name, "the input", xs)
-        return inner.project(params, xs), xs
-
-    def advance(params, state, z_t):
-        inner_z_t, x_t = z_t
-        state, y_t, tape_t = inner.advance(params, state, inner_z_t)
-        check_array(name, "the output of the cell", y_t)
-        if y_t.shape != x_t.shape:
-            raise ValueError(
-                f"{name}: a sum needs equal widths, but the input has {x_t.shape[-1]} features and the output of the cell "
-                f"{y_t.shape[-1]}; residual(cell, input_size={x_t.shape[-1]}, output_size={y_t.shape[-1]}) learns a projection"
-            )
-        return state, y_t + x_t.astype(y_t.dtype), tape_t
-
-    def retreat(params, tape_t, dstate_t, dy_t):
-        dstate_tm1, deltas_t = inner.retreat(params, tape_t, dstate_t, dy_t)
-        return dstate_tm1, (deltas_t, dy_t)
-
-    def collect(params, xs, tape, deltas):
-        inner_deltas, dys = deltas
-        dparams, dxs = inner.collect(params, xs, tape, inner_deltas)
-        return dparams, dxs + dys.astype(dxs.dtype)
-
-    return Adjoint(project, advance, retreat, collect)
-
-
-def _concatenate_input(name: str, inner: Adjoint) -> Adjoint:
-    """y_t = [x_t, cell(x_t)]; dx_t gains the first part of dy_t."""
-
-    def project(params, xs):
-        check_array(name, "the input", xs)
-        return inner.project(params, xs), xs
-
-    def advance(params, state, z_t):
-        inner_z_t, x_t = z_t
-        state, y_t, tape_t = inner.advance(params, state, inner_z_t)
-        check_array(name, "the output of the cell", y_t)
-        widths = Widths((x_t.shape[-1], y_t.shape[-1]))
-        return state, jnp.concatenate([x_t.astype(y_t.dtype), y_t], axis=-1), (tape_t, widths)
-
-    def retreat(params, tape_t, dstate_t, dy_t):
-        inner_tape_t, widths = tape_t
-        dskip_t, dy_t = split_widths(dy_t, widths)
-        dstate_tm1, deltas_t = inner.retreat(params, inner_tape_t, dstate_t, dy_t)
-        return dstate_tm1, (deltas_t, dskip_t)
-
-    def collect(params, xs, tape, deltas):
-        inner_deltas, dskips = deltas
-        dparams, dxs = inner.collect(params, xs, tape[0], inner_deltas)
-        return dparams, dxs + dskips.astype(dxs.dtype)
-
-    return Adjoint(project, advance, retreat, collect)
-
-
-def _add_projected_input(input_size: int, output_size: int, dtype: DTypeLike | None, inner: Adjoint) -> Adjoint:
-    """y_t = cell(x_t) + x_t P; dP = Σ x_t' dy_t, and dx_t gains dy_t P'."""
-
-    def project(params, xs):
+    def step(params, state, x_t):
         check_params("residual", ResidualParams, params)
-        check_features("residual", xs, input_size)
-        return inner.project(params.cell, xs), dot(xs, params.kernel, dtype)
-
-    def advance(params, state, z_t):
-        inner_z_t, skip_t = z_t
-        state, y_t, tape_t = inner.advance(params.cell, state, inner_z_t)
+        check_features("residual", x_t, input_size)
+        state, y_t = cell.step(params.cell, state, x_t)
         check_array("residual", "the output of the cell", y_t)
         if y_t.shape[-1] != output_size:
             raise ValueError(
                 f"residual: output_size={output_size}, but the cell emits {y_t.shape[-1]} features; "
                 f"give output_size={y_t.shape[-1]}"
             )
-        return state, y_t + skip_t.astype(y_t.dtype), tape_t
+        return state, y_t + dot(x_t, params.kernel, dtype).astype(y_t.dtype)
 
-    def retreat(params, tape_t, dstate_t, dy_t):
-        dstate_tm1, deltas_t = inner.retreat(params.cell, tape_t, dstate_t, dy_t)
-        return dstate_tm1, (deltas_t, dy_t)
+    return Cell(init, initial_state, step)
 
-    def collect(params, xs, tape, deltas):
-        inner_deltas, dys = deltas
-        dcell, dxs = inner.collect(params.cell, xs, tape, inner_deltas)
-        dkernel = outer(xs, dys, params.kernel, dtype)
-        return ResidualParams(dcell, dkernel), dxs + dot(dys, params.kernel.T, dtype).astype(dxs.dtype)
 
-    return Adjoint(project, advance, retreat, collect)
+def sum_of(name: str, y_t: Array, x_t: Array) -> Array:
+    """y_t + x_t, or a ValueError that says how to make widths equal."""
+    if y_t.shape != x_t.shape:
+        raise ValueError(
+            f"{name}: a sum needs equal widths, but the input has {x_t.shape[-1]} features and the output of the cell "
+            f"{y_t.shape[-1]}; residual(cell, input_size={x_t.shape[-1]}, output_size={y_t.shape[-1]}) learns a projection"
+        )
+    return y_t + x_t.astype(y_t.dtype)
+
+
+@contextmanager
+def naming(name: str, index: int) -> Iterator[None]:
+    """Says in which of several cells an error arose, and names what the cell computes after its place."""
+    try:
+        with jax.named_scope(str(index)):
+            yield
+    except ValueError as error:
+        raise ValueError(f"{name}, cell {index}: {error}") from error
+
+
+def _adding_input(cell: Cell) -> Callable:
+    def step(params: Params, state: Any, x_t: PyTree) -> tuple[Any, Array]:
+        check_array("residual", "the input", x_t)
+        state, y_t = cell.step(params, state, x_t)
+        check_array("residual", "the output of the cell", y_t)
+        return state, sum_of("residual", y_t, x_t)
+
+    return step
+
+
+def _of_many(name: str, cells: Sequence[Cell], step: Callable) -> Cell:
+    """A cell of several, whose parameters and state are tuples with one entry for each."""
+    _check_cells(name, cells)
+
+    def init(key):
+        return tuple(cell.init(k) for cell, k in zip(cells, jax.random.split(key, len(cells)), strict=True))
+
+    def initial_state(params, batch_shape=()):
+        _check_count(name, params, len(cells))
+        states = []
+        for index, cell in enumerate(cells):
+            with naming(name, index):
+                states.append(cell.initial_state(params[index], batch_shape))
+        return tuple(states)
+
+    def checked_step(params, state, x_t):
+        _check_count(name, params, len(cells))
+        return step(params, state, x_t)
+
+    return Cell(init, initial_state, checked_step)
+
+
+def _concatenate(*parts: Array) -> Array:
+    return jnp.concatenate(parts, axis=-1)
+
+
+def _check_cells(name: str, cells: Sequence[Any]) -> None:
+    if not cells:
+        raise ValueError(f"{name}: expected at least one cell, got none")
+    for index, cell in enumerate(cells):
+        if not isinstance(cell, Cell):
+            raise ValueError(
+                f"{name}: expected cells as separate arguments, as in {name}(first, second); "
+                f"argument {index} is a {type(cell).__name__}"
+            )
+
+
+def _check_count(name: str, params: Any, count: int) -> None:
+    if type(params) is not tuple or len(params) != count:
+        found = f"{len(params)} entries" if type(params) is tuple else f"a {type(params).__name__}"
+        raise ValueError(f"{name}: params must be a tuple with one entry for each of its {count} cells; got {found}")

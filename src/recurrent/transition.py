@@ -12,21 +12,18 @@ from jaxtyping import Float
 from recurrent.activations import get_activation
 from recurrent.cells.common import (
     add_bias,
+    check_array,
     check_features,
     check_params,
     check_sizes,
+    checked,
     dot,
-    input_projection,
-    outer,
     preactivation,
-    projection_gradients,
-    sum_rows,
     zero_state,
 )
 from recurrent.cells.feedforward import DenseParams, check_layer_sizes, draw_layers, multilayer
 from recurrent.initializers import Initializer, draw_bias, draw_blocks, glorot_uniform, orthogonal, zeros
-from recurrent.types import Adjoint, Cell, Params, step_from
-from recurrent.wiring import check_array, combine_cells
+from recurrent.types import Cell, Params
 
 
 class MLPCellParams(NamedTuple):
@@ -53,8 +50,6 @@ def mlp_input(
 ) -> Cell:
     """The cell reads φ(... φ(x_t K₁ + b₁) ... K_n + b_n) in the place of x_t: a deep input-to-hidden function.
 
-    The adjoint is derived if the cell has one; all layers then run before the loop over time, and again for the gradient.
-
     Args:
       cell: a cell that reads `sizes[-1]` features.
       sizes: widths from x_t to the cell's input, such as `(3, 32, 16)`; at least two.
@@ -74,28 +69,13 @@ def mlp_input(
     phi = _elementwise(activation)
     mlp = multilayer([phi] * (len(sizes) - 1), dtype)
 
-    def wire(inner):
-        def project(params, xs):
-            check_params("mlp_input", MLPCellParams, params)
-            check_features("mlp_input", xs, sizes[0])
-            return inner.project(params.cell, mlp(params.layers, xs))
-
-        def advance(params, state, z_t):
-            return inner.advance(params.cell, state, z_t)
-
-        def retreat(params, tape_t, dstate_t, dy_t):
-            return inner.retreat(params.cell, tape_t, dstate_t, dy_t)
-
-        def collect(params, xs, tape, deltas):
-            features, pull = jax.vjp(mlp, params.layers, xs)
-            dcell, dfeatures = inner.collect(params.cell, features, tape, deltas)
-            dlayers, dxs = pull(dfeatures)
-            return MLPCellParams(dcell, dlayers), dxs
-
-        return Adjoint(project, advance, retreat, collect)
+    def step(params, state, x_t):
+        check_params("mlp_input", MLPCellParams, params)
+        check_features("mlp_input", x_t, sizes[0])
+        return cell.step(params.cell, state, mlp(params.layers, x_t))
 
     init = _mlp_cell_init(cell, sizes, kernel_init, bias_init, param_dtype)
-    return Cell(init, _initial_state_inside("mlp_input", cell), *combine_cells(wire, cell))
+    return Cell(init, _initial_state_inside("mlp_input", cell), step)
 
 
 def mlp_output(
@@ -110,8 +90,7 @@ def mlp_output(
 ) -> Cell:
     """y_t = φ(... φ(u_t K₁ + b₁) ...) K_n + b_n of the cell's output u_t: a deep hidden-to-output function.
 
-    The last layer is linear; with two sizes, it is all there is: a linear readout. The adjoint is derived if the cell has one;
-    it keeps u_t and runs the layers again.
+    The last layer is linear; with two sizes, it is all there is: a linear readout.
 
     Args:
       cell: a cell whose output is one array of `sizes[0]` features.
@@ -132,37 +111,19 @@ def mlp_output(
     phi = _elementwise(activation)
     mlp = multilayer([phi] * (len(sizes) - 2) + [lambda a: a], dtype)
 
-    def wire(inner):
-        def project(params, xs):
-            check_params("mlp_output", MLPCellParams, params)
-            return inner.project(params.cell, xs)
-
-        def advance(params, state, z_t):
-            state, u_t, tape_t = inner.advance(params.cell, state, z_t)
-            check_array("mlp_output", "the output of the cell", u_t)
-            if u_t.shape[-1] != sizes[0]:
-                raise ValueError(
-                    f"mlp_output: the first layer reads {sizes[0]} features, but the cell emits {u_t.shape[-1]}; "
-                    f"let sizes start with {u_t.shape[-1]}"
-                )
-            return state, mlp(params.layers, u_t), (tape_t, u_t)
-
-        def retreat(params, tape_t, dstate_t, dy_t):
-            inner_tape_t, u_t = tape_t
-            _, pull = jax.vjp(lambda u_t: mlp(params.layers, u_t), u_t)
-            dstate_tm1, deltas_t = inner.retreat(params.cell, inner_tape_t, dstate_t, *pull(dy_t))
-            return dstate_tm1, (deltas_t, dy_t)
-
-        def collect(params, xs, tape, deltas):
-            (inner_tape, us), (inner_deltas, dys) = tape, deltas
-            dcell, dxs = inner.collect(params.cell, xs, inner_tape, inner_deltas)
-            _, pull = jax.vjp(lambda layers: mlp(layers, us), params.layers)
-            return MLPCellParams(dcell, *pull(dys)), dxs
-
-        return Adjoint(project, advance, retreat, collect)
+    def step(params, state, x_t):
+        check_params("mlp_output", MLPCellParams, params)
+        state, u_t = cell.step(params.cell, state, x_t)
+        check_array("mlp_output", "the output of the cell", u_t)
+        if u_t.shape[-1] != sizes[0]:
+            raise ValueError(
+                f"mlp_output: the first layer reads {sizes[0]} features, but the cell emits {u_t.shape[-1]}; "
+                f"let sizes start with {u_t.shape[-1]}"
+            )
+        return state, mlp(params.layers, u_t)
 
     init = _mlp_cell_init(cell, sizes, kernel_init, bias_init, param_dtype)
-    return Cell(init, _initial_state_inside("mlp_output", cell), *combine_cells(wire, cell))
+    return Cell(init, _initial_state_inside("mlp_output", cell), step)
 
 
 class DeepTransitionParams(NamedTuple):
@@ -173,20 +134,6 @@ class DeepTransitionParams(NamedTuple):
     bias: Float[Array, "first"]
     layers: tuple[DenseParams, ...]
     shortcut_kernel: Float[Array, "hidden hidden"] | None
-
-
-class DeepTransitionTape(NamedTuple):
-    """What the backward pass reads of one step: h_{t-1}, and the outputs of all layers, the last of which is h_t."""
-
-    h_tm1: Float[Array, "*batch hidden"]
-    outputs: tuple[Array, ...]
-
-
-class DeepTransitionDeltas(NamedTuple):
-    """dE/dh_t in total, and dE/da at the pre-activations of all layers."""
-
-    h: Float[Array, "*batch hidden"]
-    a: tuple[Array, ...]
 
 
 def deep_transition(
@@ -227,7 +174,7 @@ def deep_transition(
     if not widths:
         raise ValueError("deep_transition: widths must name at least one layer between h_{t-1} and h_t; elman has none")
     check_sizes("deep_transition", **{f"widths[{index}]": width for index, width in enumerate(widths)})
-    phi = get_activation(activation)
+    phi = get_activation(activation).apply
 
     def init(key):
         k_input, k_recurrent, k_bias, k_layers, k_shortcut = jax.random.split(key, 5)
@@ -245,41 +192,17 @@ def deep_transition(
         check_params("deep_transition", DeepTransitionParams, params)
         return zero_state((*batch_shape, hidden_size), params)
 
-    project = input_projection("deep_transition", DeepTransitionParams, input_size, hidden_size, dtype)
-
-    def advance(params, h_tm1, z_t):
-        outputs = [phi.apply(preactivation(params, z_t, h_tm1, dtype))]
+    def step(params, h_tm1, x_t):
+        checked("deep_transition", DeepTransitionParams, params, x_t, input_size, hidden_size)
+        h_t = phi(preactivation(params, dot(x_t, params.input_kernel, dtype), h_tm1, dtype))
         for index, layer in enumerate(params.layers):
-            a = add_bias(dot(outputs[-1], layer.kernel, dtype), layer.bias)
+            a = add_bias(dot(h_t, layer.kernel, dtype), layer.bias)
             if shortcut and index == len(params.layers) - 1:
                 a = a + dot(h_tm1, params.shortcut_kernel, dtype)
-            outputs.append(phi.apply(a))
-        return outputs[-1], outputs[-1], DeepTransitionTape(h_tm1, tuple(outputs))
+            h_t = phi(a)
+        return h_t, h_t
 
-    def retreat(params, tape_t, dh_t, dy_t):
-        dh_t = dh_t + dy_t
-        da = [dh_t * phi.slope(tape_t.outputs[-1])]
-        for layer, output in zip(params.layers[::-1], tape_t.outputs[-2::-1], strict=True):
-            da.append(dot(da[-1], layer.kernel.T, dtype) * phi.slope(output))
-        dh_tm1 = dot(da[-1], params.recurrent_kernel.T, dtype)
-        if shortcut:
-            dh_tm1 = dh_tm1 + dot(da[0], params.shortcut_kernel.T, dtype)
-        return dh_tm1, DeepTransitionDeltas(h=dh_t, a=tuple(da[::-1]))
-
-    def collect(params, xs, tape, deltas):
-        first, *upper = deltas.a
-        projected, dxs = projection_gradients(params, xs, first, dtype)
-        layers = zip(params.layers, tape.outputs[:-1], upper, strict=True)
-        dparams = DeepTransitionParams(
-            **projected,
-            recurrent_kernel=outer(tape.h_tm1, first, params.recurrent_kernel, dtype),
-            layers=tuple(DenseParams(outer(u, da, p.kernel, dtype), sum_rows(da, p.bias)) for p, u, da in layers),
-            shortcut_kernel=outer(tape.h_tm1, upper[-1], params.shortcut_kernel, dtype) if shortcut else None,
-        )
-        return dparams, dxs
-
-    adjoint = Adjoint(project, advance, retreat, collect)
-    return Cell(init, initial_state, step_from(adjoint), adjoint)
+    return Cell(init, initial_state, step)
 
 
 def _mlp_cell_init(cell: Cell, sizes, kernel_init, bias_init, param_dtype):

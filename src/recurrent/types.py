@@ -1,4 +1,4 @@
-"""The contracts that everything else is written against: cells, layers and hand-derived backward passes.
+"""The contracts that everything else is written against: cells, layers, and backward passes written by hand.
 
 In shape descriptions `T` is the number of steps, `*batch` any number of batch axes; sequences are time-major.
 """
@@ -40,7 +40,7 @@ class StepFn(Protocol):
 
 
 class Adjoint(NamedTuple):
-    """The hand-derived backward pass of one cell, split where the time loop splits it.
+    """The backward pass of one cell, derived by hand: the formulas that autodiff and the derived pass are checked against.
 
     The forward step is `advance(params, state, project(params, x_t))`; going back, `retreat` is the recursion of the
     deltas through time, and `collect` turns deltas into gradients for many steps at once.
@@ -52,10 +52,10 @@ class Adjoint(NamedTuple):
       collect: `(params, xs, tape, deltas) -> (dparams, dxs)`, with `[T, *batch, ...]` inputs, summed over time and batch.
     """
 
-    project: Any
-    advance: Any
-    retreat: Any
-    collect: Any
+    project: Callable[[Params, PyTree], PyTree]
+    advance: Callable[[Params, State, PyTree], tuple[State, PyTree, PyTree]]
+    retreat: Callable[[Params, PyTree, State, PyTree], tuple[State, PyTree]]
+    collect: Callable[[Params, PyTree, PyTree, PyTree], tuple[Params, PyTree]]
 
 
 class Algebra(NamedTuple):
@@ -117,14 +117,12 @@ class Cell(NamedTuple):
       init: `key -> params`.
       initial_state: `(params, batch_shape=()) -> state`; every leaf leads with the batch axes, counters too.
       step: `(params, state, x_t) -> (state, y_t)`, the order of `jax.lax.scan`.
-      adjoint: the hand-derived backward pass of exactly this step, or None.
       linear: the same step as an affine map of the state, s_t = a_t · s_{t-1} + b_t; None for other cells.
     """
 
     init: InitFn
     initial_state: InitialStateFn
     step: StepFn
-    adjoint: Adjoint | None = None
     linear: LinearForm | None = None
 
 
@@ -146,13 +144,3 @@ class Layer(NamedTuple):
 
     init: InitFn
     apply: ApplyFn
-
-
-def step_from(adjoint: Adjoint) -> StepFn:
-    """Returns the forward step of an adjoint, so that the equation stands in one place."""
-
-    def step(params, state, x_t):
-        state, y_t, _ = adjoint.advance(params, state, adjoint.project(params, x_t))
-        return state, y_t
-
-    return step

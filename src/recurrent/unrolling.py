@@ -1,6 +1,6 @@
 """The driver: one cell over one sequence, with masks, resets, direction, checkpointing and a choice of backward pass."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +8,9 @@ from jax import Array
 from jaxtyping import Bool, Int
 
 from recurrent import chunks
-from recurrent.bptt import advance_step, autodiff_adjoint, explicit_scan
-from recurrent.sequences import Flags, prepare
+from recurrent.bptt import explicit_scan
+from recurrent.scanning import plain_scan
+from recurrent.sequences import Sequence, prepare
 from recurrent.types import Cell, Params, PyTree, State
 
 Backprop = Literal["autodiff", "explicit"]
@@ -53,8 +54,8 @@ def unroll(
       reverse: run from the last step to the first; outputs stay in the order of the inputs.
       checkpoint_every: keep the state of every k-th step only and compute the others again for the gradient: memory for
         T/k + k steps instead of T.
-      backprop: "autodiff" differentiates the loop and supports every JAX transformation. "explicit" runs the cell's
-        hand-derived adjoint, which is faster; reverse mode only.
+      backprop: "autodiff" differentiates the loop and supports every JAX transformation. "explicit" runs a backward pass
+        derived from the step (see `recurrent.bptt`), for any cell; it is faster, and reverse mode only.
       unroll: steps per iteration of the compiled loop.
 
     Returns:
@@ -62,12 +63,12 @@ def unroll(
 
     Raises:
       ValueError: inputs, state, lengths, mask or resets that do not fit (see `recurrent.sequences.prepare`); params of
-        another cell; `backprop="explicit"` for a cell without adjoint; `checkpoint_every` or `unroll` below 1.
+        another cell; `checkpoint_every` or `unroll` below 1.
     """
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
-    _check_options(cell, backprop=backprop, checkpoint_every=checkpoint_every, unroll=unroll)
+    _check_options(backprop=backprop, checkpoint_every=checkpoint_every, unroll=unroll)
     options = {"reverse": reverse, "checkpoint_every": checkpoint_every, "unroll": unroll}
-    return _run(cell, params, *sequence, backprop=backprop, **options)
+    return _run(cell, params, sequence, backprop=backprop, **options)
 
 
 def unroll_truncated(
@@ -111,57 +112,42 @@ def unroll_truncated(
     Reference: Williams & Peng (1990), An efficient gradient-based algorithm for on-line training of recurrent networks.
     """
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
-    _check_options(cell, backprop=backprop, checkpoint_every=checkpoint_every, unroll=unroll, window=window)
+    _check_options(backprop=backprop, checkpoint_every=checkpoint_every, unroll=unroll, window=window)
     num_steps = jax.tree.leaves(xs)[0].shape[0]
     order = jnp.arange(num_steps)
     order = order[::-1] if reverse else order
     cuts = (order % window == 0) & (order > 0)
     sequence = sequence._replace(flags=sequence.flags._replace(cuts=cuts))
     options = {"reverse": reverse, "checkpoint_every": checkpoint_every, "unroll": unroll}
-    return _run(cell, params, *sequence, backprop=backprop, **options)
+    return _run(cell, params, sequence, backprop=backprop, **options)
 
 
-def _run(cell, params, xs, state, fresh, flags: Flags, *, backprop, **options) -> tuple[State, PyTree]:
+def _run(cell: Cell, params: Params, sequence: Sequence, *, backprop: Backprop, **options: Any) -> tuple[State, PyTree]:
     if backprop == "explicit":
-        return explicit_scan(cell.adjoint, params, xs, state, fresh, flags, **options)
-    return _autodiff_scan(cell, params, xs, state, fresh, flags, **options)
+        return explicit_scan(cell, params, sequence, **options)
+    return _autodiff_scan(cell, params, sequence, **options)
 
 
-def _autodiff_scan(cell, params, xs, state, fresh, flags: Flags, *, reverse, checkpoint_every, unroll):
-    """The plain loop. Its body is `cell.step`; differentiating it is left to JAX."""
-    forward = autodiff_adjoint(cell)
-
-    def step(state_tm1, inputs):
-        x_t, flags_t = inputs
-        if flags_t.cuts is not None:
-            state_tm1 = _cut(flags_t.cuts, state_tm1)
-        state_t, y_t, _ = advance_step(forward, params, fresh, state_tm1, x_t, flags_t)
-        return state_t, y_t
+def _autodiff_scan(cell: Cell, params: Params, sequence: Sequence, *, reverse, checkpoint_every, unroll):
+    """The plain loop; differentiating it is left to JAX."""
+    if checkpoint_every is None:
+        return plain_scan(cell, params, sequence, reverse=reverse, unroll=unroll)
 
     def run(state, inputs):
-        return jax.lax.scan(step, state, inputs, reverse=reverse, unroll=unroll)
+        xs, flags = inputs
+        return plain_scan(cell, params, Sequence(xs, state, sequence.fresh, flags), reverse=reverse, unroll=unroll)
 
-    if checkpoint_every is None:
-        return run(state, (xs, flags))
     # prevent_cse only matters outside a scan, where XLA could undo the recomputation
-    segments = chunks.split((xs, flags), jax.tree.leaves(xs)[0].shape[0], checkpoint_every)
-    final_state, ys = chunks.scan(jax.checkpoint(run, prevent_cse=False), state, segments, reverse=reverse)
+    inputs = (sequence.xs, sequence.flags)
+    segments = chunks.split(inputs, jax.tree.leaves(sequence.xs)[0].shape[0], checkpoint_every)
+    run = jax.checkpoint(run, prevent_cse=False)
+    final_state, ys = chunks.scan(run, sequence.state, segments, reverse=reverse)
     return final_state, chunks.merge(ys)
 
 
-def _cut(here: Array, state: State) -> State:
-    """The same values; where `here`, no gradient."""
-    return jax.tree.map(lambda leaf: jnp.where(here, jax.lax.stop_gradient(leaf), leaf), state)
-
-
-def _check_options(cell: Cell, *, backprop: str, **counts: int | None) -> None:
+def _check_options(*, backprop: str, **counts: int | None) -> None:
     for name, value in counts.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise ValueError(f"{name} must be an integer of at least 1; got {value!r}")
     if backprop not in ("autodiff", "explicit"):
         raise ValueError(f'backprop must be "autodiff" or "explicit"; got {backprop!r}')
-    if backprop == "explicit" and cell.adjoint is None:
-        raise ValueError(
-            'backprop="explicit" needs a cell with a hand-derived adjoint, and this one has none: use backprop="autodiff", '
-            "or give the cell an Adjoint"
-        )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
@@ -73,24 +74,22 @@ def check_features(name: str, x: Any, input_size: int) -> None:
         )
 
 
+def check_array(name: str, what: str, value: Any) -> None:
+    """Raises ValueError unless `value` is one array with a feature axis."""
+    if not hasattr(value, "shape") or not value.shape:
+        raise ValueError(f"{name}: {what} must be one array with features in its last axis; got {jax.tree.structure(value)}")
+
+
 def zero_state(shape: tuple[int, ...], params: Any) -> Array:
     """A state leaf of zeros in the dtype that goes with the params."""
     return jnp.zeros(shape, state_dtype(params.bias.dtype))
 
 
-def input_projection(name: str, params_type: type, input_size: int, hidden_size: int, dtype: DTypeLike | None) -> Any:
-    """Returns `project`: z_t = x_t U, the part of every step that needs no state, with the checks of its inputs.
-
-    The bias is added in the step, where it costs nothing: here it would be one more pass over all of z.
-    """
-
-    def project(params, xs):
-        check_params(name, params_type, params)
-        check_sizes_agree(name, params, input_size, hidden_size)
-        check_features(name, xs, input_size)
-        return dot(xs, params.input_kernel, dtype)
-
-    return project
+def checked(name: str, params_type: type, params: Any, x_t: Any, input_size: int, hidden_size: int) -> None:
+    """Raises ValueError unless params and input are those of a cell with an input and a recurrent kernel of these sizes."""
+    check_params(name, params_type, params)
+    check_sizes_agree(name, params, input_size, hidden_size)
+    check_features(name, x_t, input_size)
 
 
 def preactivation(params: Any, z_t: Array, h_tm1: Array, dtype: DTypeLike | None) -> Array:
@@ -99,6 +98,6 @@ def preactivation(params: Any, z_t: Array, h_tm1: Array, dtype: DTypeLike | None
 
 
 def projection_gradients(params: Any, xs: Array, dzs: Array, dtype: DTypeLike | None) -> tuple[dict[str, Array], Array]:
-    """DU = Σ x_t' dz_t, db = Σ dz_t, dx_t = dz_t U': the backward pass of `input_projection` and the bias."""
+    """DU = Σ x_t' dz_t, db = Σ dz_t, dx_t = dz_t U': the backward pass of z_t = x_t U + b."""
     dparams = {"input_kernel": outer(xs, dzs, params.input_kernel, dtype), "bias": sum_rows(dzs, params.bias)}
     return dparams, dot(dzs, params.input_kernel.T, dtype).astype(xs.dtype)

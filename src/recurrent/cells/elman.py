@@ -6,22 +6,23 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.ad_checkpoint import checkpoint_name
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from recurrent.activations import Activation, get_activation
+from recurrent.activations import get_activation
 from recurrent.cells.common import (
     check_params,
     check_sizes,
+    checked,
     dot,
-    input_projection,
     outer,
     preactivation,
     projection_gradients,
     zero_state,
 )
 from recurrent.initializers import Initializer, draw_bias, draw_blocks, glorot_uniform, orthogonal, zeros
-from recurrent.types import Adjoint, Cell, step_from
+from recurrent.types import Adjoint, Cell
 
 
 class ElmanParams(NamedTuple):
@@ -62,8 +63,7 @@ def elman(
     Args:
       input_size: features of x_t.
       hidden_size: units of h_t.
-      activation: φ, one of "tanh", "sigmoid", "relu", "identity", or any elementwise function of an array. Only the
-        named ones have a hand-derived backward pass.
+      activation: φ, one of "tanh", "sigmoid", "relu", "identity", or any elementwise function of an array.
       kernel_init: initialiser of U.
       recurrent_init: initialiser of W.
       bias_init: initialiser of b.
@@ -76,7 +76,6 @@ def elman(
     Reference: Elman (1990), Finding structure in time; backward: Werbos (1990), Backpropagation through time.
     """
     check_sizes("elman", input_size=input_size, hidden_size=hidden_size)
-    named = None if callable(activation) else get_activation(activation)
     phi = activation if callable(activation) else get_activation(activation).apply
 
     def init(key):
@@ -91,20 +90,37 @@ def elman(
         check_params("elman", ElmanParams, params)
         return zero_state((*batch_shape, hidden_size), params)
 
-    project = input_projection("elman", ElmanParams, input_size, hidden_size, dtype)
+    def step(params, h_tm1, x_t):
+        checked("elman", ElmanParams, params, x_t, input_size, hidden_size)
+        return _forward(params, h_tm1, dot(x_t, params.input_kernel, dtype), phi, dtype)
+
+    return Cell(init, initial_state, step)
+
+
+def _forward(params, h_tm1, z_t, phi, dtype):
+    a_t = checkpoint_name(preactivation(params, z_t, h_tm1, dtype), "a")
+    h_t = checkpoint_name(phi(a_t), "h")
+    return h_t, h_t
+
+
+def elman_adjoint(activation: str = "tanh", dtype: DTypeLike | None = None) -> Adjoint:
+    """da_t = dh_t ⊙ φ'(a_t); dh_{t-1} = da_t W'; dW = Σ h_{t-1}' da_t; dU = Σ x_t' da_t; db = Σ da_t; dx_t = da_t U'.
+
+    Args:
+      activation: a named one.
+      dtype: dtype of the matrix products.
+
+    Raises:
+      ValueError: the activation is unknown.
+    """
+    phi = get_activation(activation)
+
+    def project(params, xs):
+        return dot(xs, params.input_kernel, dtype)
 
     def advance(params, h_tm1, z_t):
-        a_t = preactivation(params, z_t, h_tm1, dtype)
-        h_t = phi(a_t)
-        return h_t, h_t, ElmanTape(h_tm1, h_t)
-
-    forward = Adjoint(project, advance, None, None)
-    adjoint = None if named is None else forward._replace(**_backward(named, dtype))
-    return Cell(init, initial_state, step_from(forward), adjoint)
-
-
-def _backward(phi: Activation, dtype: DTypeLike | None) -> dict[str, Callable]:
-    """da_t = dh_t ⊙ φ'(a_t); dh_{t-1} = da_t W'; dW = Σ h_{t-1}' da_t; dU = Σ x_t' da_t; db = Σ da_t; dx_t = da_t U'."""
+        h_t, y_t = _forward(params, h_tm1, z_t, phi.apply, dtype)
+        return h_t, y_t, ElmanTape(h_tm1, h_t)
 
     def retreat(params, tape_t, dh_t, dy_t):
         dh_t = dh_t + dy_t
@@ -114,10 +130,6 @@ def _backward(phi: Activation, dtype: DTypeLike | None) -> dict[str, Callable]:
 
     def collect(params, xs, tape, deltas):
         projected, dxs = projection_gradients(params, xs, deltas.a, dtype)
-        dparams = ElmanParams(
-            **projected,
-            recurrent_kernel=outer(tape.h_tm1, deltas.a, params.recurrent_kernel, dtype),
-        )
-        return dparams, dxs
+        return ElmanParams(**projected, recurrent_kernel=outer(tape.h_tm1, deltas.a, params.recurrent_kernel, dtype)), dxs
 
-    return {"retreat": retreat, "collect": collect}
+    return Adjoint(project, advance, retreat, collect)

@@ -4,11 +4,14 @@ They differ in where the reset gate acts: on the state before the recurrent prod
 Both share parameters' names and the order r, z, n; the second has one bias more.
 """
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.ad_checkpoint import checkpoint_name
+from jax.nn import sigmoid
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
@@ -16,15 +19,15 @@ from recurrent.cells.common import (
     add_bias,
     check_params,
     check_sizes,
+    checked,
     dot,
-    input_projection,
     outer,
     projection_gradients,
     sum_rows,
     zero_state,
 )
 from recurrent.initializers import Fused, Initializer, draw_bias, draw_blocks, glorot_uniform, orthogonal, zeros
-from recurrent.types import Adjoint, Cell, step_from
+from recurrent.types import Adjoint, Cell
 
 
 class GRUParams(NamedTuple):
@@ -129,11 +132,27 @@ def gru(
         check_params("gru", params_type, params)
         return zero_state((*batch_shape, hidden_size), params)
 
-    project = input_projection("gru", params_type, input_size, hidden_size, dtype)
+    equations = gru_adjoint(reset, dtype)
 
-    equations = _reset_before(dtype) if reset == "before" else _reset_after(dtype)
-    adjoint = Adjoint(project, **equations)
-    return Cell(init, initial_state, step_from(adjoint), adjoint)
+    def step(params, h_tm1, x_t):
+        checked("gru", params_type, params, x_t, input_size, hidden_size)
+        return equations.advance(params, h_tm1, equations.project(params, x_t))[:2]
+
+    return Cell(init, initial_state, step)
+
+
+def gru_adjoint(reset: Literal["before", "after"] = "before", dtype: DTypeLike | None = None) -> Adjoint:
+    """The equations of the GRU, forward beside backward, gate by gate.
+
+    Args:
+      reset: where the reset gate acts.
+      dtype: dtype of the matrix products.
+    """
+
+    def project(params, xs):
+        return dot(xs, params.input_kernel, dtype)
+
+    return Adjoint(project, *(_reset_before if reset == "before" else _reset_after)(dtype))
 
 
 def _interpolate(h_tm1: Array, gates: GRUGates) -> Array:
@@ -148,15 +167,15 @@ def _interpolate_backward(dh_t: Array, h_tm1: Array, gates: GRUGates) -> tuple[A
     return dz, dn, dh_t * (1 - gates.z)
 
 
-def _reset_before(dtype: DTypeLike | None) -> dict[str, Any]:
+def _reset_before(dtype: DTypeLike | None) -> tuple[Callable, Callable, Callable]:
     def advance(params, h_tm1, z_t):
         hidden = h_tm1.shape[-1]
         z_t = add_bias(z_t, params.bias)
-        rz = jax.nn.sigmoid(z_t[..., : 2 * hidden] + dot(h_tm1, params.recurrent_kernel[:, : 2 * hidden], dtype))
-        r, z = jnp.split(rz, 2, axis=-1)
-        n = jnp.tanh(z_t[..., 2 * hidden :] + dot(r * h_tm1, params.recurrent_kernel[:, 2 * hidden :], dtype))
-        gates = GRUGates(r, z, n)
-        h_t = _interpolate(h_tm1, gates)
+        z_rz = z_t[..., : 2 * hidden] + dot(h_tm1, params.recurrent_kernel[:, : 2 * hidden], dtype)
+        r, z = map(checkpoint_name, jnp.split(sigmoid(z_rz), 2, axis=-1), "rz")
+        z_n = z_t[..., 2 * hidden :] + dot(r * h_tm1, params.recurrent_kernel[:, 2 * hidden :], dtype)
+        gates = GRUGates(r, z, checkpoint_name(jnp.tanh(z_n), "n"))
+        h_t = checkpoint_name(_interpolate(h_tm1, gates), "h")
         return h_t, h_t, GRUTape(h_tm1, gates, None)
 
     def retreat(params, tape_t, dh_t, dy_t):
@@ -183,17 +202,17 @@ def _reset_before(dtype: DTypeLike | None) -> dict[str, Any]:
         )
         return dparams, dxs
 
-    return {"advance": advance, "retreat": retreat, "collect": collect}
+    return advance, retreat, collect
 
 
-def _reset_after(dtype: DTypeLike | None) -> dict[str, Any]:
+def _reset_after(dtype: DTypeLike | None) -> tuple[Callable, Callable, Callable]:
     def advance(params, h_tm1, z_t):
-        z_r, z_z, z_n = split_gates(add_bias(z_t, params.bias))
-        s_r, s_z, s_n = split_gates(dot(h_tm1, params.recurrent_kernel, dtype))
-        r, z = jax.nn.sigmoid(z_r + s_r), jax.nn.sigmoid(z_z + s_z)
-        s = add_bias(s_n, params.recurrent_bias)
-        gates = GRUGates(r, z, jnp.tanh(z_n + r * s))
-        h_t = _interpolate(h_tm1, gates)
+        hidden = h_tm1.shape[-1]
+        z_t, s_t = add_bias(z_t, params.bias), dot(h_tm1, params.recurrent_kernel, dtype)
+        r, z = map(checkpoint_name, jnp.split(sigmoid((z_t + s_t)[..., : 2 * hidden]), 2, axis=-1), "rz")
+        s = add_bias(s_t[..., 2 * hidden :], params.recurrent_bias)
+        gates = GRUGates(r, z, checkpoint_name(jnp.tanh(z_t[..., 2 * hidden :] + r * s), "n"))
+        h_t = checkpoint_name(_interpolate(h_tm1, gates), "h")
         return h_t, h_t, GRUTape(h_tm1, gates, s)
 
     def retreat(params, tape_t, dh_t, dy_t):
@@ -215,4 +234,4 @@ def _reset_after(dtype: DTypeLike | None) -> dict[str, Any]:
         )
         return dparams, dxs
 
-    return {"advance": advance, "retreat": retreat, "collect": collect}
+    return advance, retreat, collect

@@ -12,10 +12,10 @@ from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from recurrent.cells.common import add_bias, check_features, check_params, check_sizes, check_sizes_agree, dot, zero_state
+from recurrent.cells.common import add_bias, check_params, check_sizes, checked, dot, zero_state
 from recurrent.cells.lstm import LSTMState
 from recurrent.initializers import Fused, Initializer, draw_bias, draw_blocks, glorot_uniform, orthogonal, zeros
-from recurrent.types import Adjoint, Cell, step_from
+from recurrent.types import Cell
 
 
 class LayerNormLSTMParams(NamedTuple):
@@ -63,7 +63,7 @@ def layer_norm_lstm(
     """c_t = f ⊙ c_{t-1} + i ⊙ g, h_t = o ⊙ tanh(LN(c_t; α_c) + b_c), y_t = h_t.
 
     i, f, o = σ(·) and g = tanh(·) of LN(x_t U; α_x) + LN(h_{t-1} W; α_h) + b, each normalised over all 4h of them together.
-    There are 4h(h + d + 3) + 2h parameters, and no hand-derived adjoint.
+    There are 4h(h + d + 3) + 2h parameters.
 
     Args:
       input_size: features d of x_t.
@@ -104,17 +104,18 @@ def layer_norm_lstm(
         return LSTMState(c=zero_state(shape, params), h=zero_state(shape, params))
 
     def project(params, xs):
-        _check_inputs(name, LayerNormLSTMParams, params, xs, input_size, hidden_size)
+        checked(name, LayerNormLSTMParams, params, xs, input_size, hidden_size)
         return add_bias(layer_norm(dot(xs, params.input_kernel, dtype), params.input_gain, epsilon), params.bias)
 
-    def advance(params, state, z_t):
+    def step(params, state, x_t):
+        z_t = project(params, x_t)
         recurrent = layer_norm(dot(state.h, params.recurrent_kernel, dtype), params.recurrent_gain, epsilon)
         i, f, g, o = jnp.split(z_t + recurrent, 4, axis=-1)
         c_t = jax.nn.sigmoid(f) * state.c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h_t = jax.nn.sigmoid(o) * jnp.tanh(add_bias(layer_norm(c_t, params.cell_gain, epsilon), params.cell_bias))
-        return LSTMState(c_t, h_t), h_t, None
+        return LSTMState(c_t, h_t), h_t
 
-    return Cell(init, initial_state, step_from(Adjoint(project, advance, None, None)))
+    return Cell(init, initial_state, step)
 
 
 def layer_norm_gru(
@@ -131,7 +132,7 @@ def layer_norm_gru(
     """h_t = (1 - z) ⊙ h_{t-1} + z ⊙ n, y_t = h_t, with r, z = σ(LN(x_t U; α_x) + LN(h_{t-1} W; α_h) + b).
 
     n = tanh(LN(x_t U_n; α_xn) + b_n + r ⊙ (LN(h_{t-1} W_n; α_hn) + b_hn)). The gates r, z are normalised together, and n apart.
-    There are 3h(h + d + 3) + h parameters, and no hand-derived adjoint.
+    There are 3h(h + d + 3) + h parameters.
 
     Args:
       input_size: features d of x_t.
@@ -173,27 +174,21 @@ def layer_norm_gru(
         return jnp.concatenate(parts, axis=-1)
 
     def project(params, xs):
-        _check_inputs(name, LayerNormGRUParams, params, xs, input_size, hidden_size)
+        checked(name, LayerNormGRUParams, params, xs, input_size, hidden_size)
         return add_bias(normalize(dot(xs, params.input_kernel, dtype), params.input_gain), params.bias)
 
-    def advance(params, h_tm1, z_t):
-        z_r, z_z, z_n = jnp.split(z_t, 3, axis=-1)
+    def step(params, h_tm1, x_t):
+        z_r, z_z, z_n = jnp.split(project(params, x_t), 3, axis=-1)
         s_r, s_z, s_n = jnp.split(normalize(dot(h_tm1, params.recurrent_kernel, dtype), params.recurrent_gain), 3, axis=-1)
         r, z = jax.nn.sigmoid(z_r + s_r), jax.nn.sigmoid(z_z + s_z)
         n = jnp.tanh(z_n + r * add_bias(s_n, params.recurrent_bias))
         h_t = h_tm1 + z * (n - h_tm1)
-        return h_t, h_t, None
+        return h_t, h_t
 
-    return Cell(init, initial_state, step_from(Adjoint(project, advance, None, None)))
+    return Cell(init, initial_state, step)
 
 
 def _check(name: str, input_size: int, hidden_size: int, epsilon: float) -> None:
     check_sizes(name, input_size=input_size, hidden_size=hidden_size)
     if not epsilon > 0:
         raise ValueError(f"{name}: epsilon must be positive; got {epsilon}")
-
-
-def _check_inputs(name: str, params_type: type, params, xs, input_size: int, hidden_size: int) -> None:
-    check_params(name, params_type, params)
-    check_sizes_agree(name, params, input_size, hidden_size)
-    check_features(name, xs, input_size)

@@ -15,58 +15,24 @@ from jaxtyping import Float
 from recurrent import pytrees
 from recurrent.cells.common import add_bias, check_features, check_params, check_sizes, dot, state_dtype
 from recurrent.initializers import Initializer, draw_bias, draw_blocks, glorot_uniform, zeros
-from recurrent.types import REAL, Adjoint, Cell, InitFn, InitialStateFn, LinearForm, PyTree, State, step_from
-
-
-class LinearTape(NamedTuple):
-    """What the backward pass reads of one step."""
-
-    s_tm1: State
-    a_t: State
-    s_t: State
-    x_t: PyTree
-
-
-class LinearDeltas(NamedTuple):
-    """dE/ds_t in total, and dE/dy_t."""
-
-    s: State
-    y: PyTree
+from recurrent.types import REAL, Cell, InitFn, InitialStateFn, LinearForm
 
 
 def linear_cell(init: InitFn, initial_state: InitialStateFn, form: LinearForm) -> Cell:
-    """s_t = a_t · s_{t-1} + b_t, y_t = output(s_t, x_t): the cell of a linear form, with its backward pass.
-
-    Backward: ds_t = dE/ds_t + (∂y_t/∂s_t)' dy_t; ds_{t-1} = ā_t · ds_t; da_t = s̄_{t-1} · ds_t; db_t = ds_t.
+    """s_t = a_t · s_{t-1} + b_t, y_t = output(s_t, x_t): the cell of a linear form.
 
     Args:
       init: draws the parameters.
       initial_state: the state before the first step.
       form: the recurrence.
     """
-    product, _, conjugate = form.algebra
 
-    def project(params, xs):
-        return *form.coefficients(params, xs), xs
+    def step(params, s_tm1, x_t):
+        a_t, b_t = form.coefficients(params, x_t)
+        s_t = pytrees.add(form.algebra.product(a_t, s_tm1), b_t)
+        return s_t, form.output(params, s_t, x_t)
 
-    def advance(params, s_tm1, z_t):
-        a_t, b_t, x_t = z_t
-        s_t = pytrees.add(product(a_t, s_tm1), b_t)
-        return s_t, form.output(params, s_t, x_t), LinearTape(s_tm1, a_t, s_t, x_t)
-
-    def retreat(params, tape_t, ds_t, dy_t):
-        _, read = jax.vjp(lambda s_t: form.output(params, s_t, tape_t.x_t), tape_t.s_t)
-        ds_t = pytrees.add(ds_t, read(dy_t)[0])
-        return product(conjugate(tape_t.a_t), ds_t), LinearDeltas(ds_t, dy_t)
-
-    def collect(params, xs, tape, deltas):
-        _, make = jax.vjp(form.coefficients, params, xs)
-        _, read = jax.vjp(lambda params, xs: form.output(params, tape.s_t, xs), params, xs)
-        da = product(conjugate(tape.s_tm1), deltas.s)
-        return pytrees.add(make((da, deltas.s)), read(deltas.y))
-
-    adjoint = Adjoint(project, advance, retreat, collect)
-    return Cell(init, initial_state, step_from(adjoint), adjoint, form)
+    return Cell(init, initial_state, step, linear=form)
 
 
 def checked_inputs(name: str, params_type: type, params: Any, xs: Any, input_size: int, width: int) -> None:

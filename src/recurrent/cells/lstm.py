@@ -5,21 +5,23 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.ad_checkpoint import checkpoint_name
+from jax.nn import sigmoid
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from recurrent.cells.common import (
     check_params,
     check_sizes,
+    checked,
     dot,
-    input_projection,
     outer,
     preactivation,
     projection_gradients,
     zero_state,
 )
 from recurrent.initializers import Fused, Initializer, draw_bias, draw_blocks, glorot_uniform, orthogonal, zeros
-from recurrent.types import Adjoint, Cell, step_from
+from recurrent.types import Adjoint, Cell
 
 
 class LSTMParams(NamedTuple):
@@ -114,15 +116,33 @@ def lstm(
         shape = (*batch_shape, hidden_size)
         return LSTMState(c=zero_state(shape, params), h=zero_state(shape, params))  # two buffers, so that both can be donated
 
-    project = input_projection("lstm", LSTMParams, input_size, hidden_size, dtype)
+    equations = lstm_adjoint(dtype)
+
+    def step(params, state, x_t):
+        checked("lstm", LSTMParams, params, x_t, input_size, hidden_size)
+        return equations.advance(params, state, equations.project(params, x_t))[:2]
+
+    return Cell(init, initial_state, step)
+
+
+def lstm_adjoint(dtype: DTypeLike | None = None) -> Adjoint:
+    """The equations of the LSTM, forward beside backward, gate by gate.
+
+    Args:
+      dtype: dtype of the matrix products.
+
+    Reference: Hochreiter & Schmidhuber (1997), appendix A.1, with the whole gradient in the place of the truncated one.
+    """
+
+    def project(params, xs):
+        return dot(xs, params.input_kernel, dtype)
 
     def advance(params, state, z_t):
-        z = split_gates(preactivation(params, z_t, state.h, dtype))
-        i, f, o = jax.nn.sigmoid(z.i), jax.nn.sigmoid(z.f), jax.nn.sigmoid(z.o)
-        g = jnp.tanh(z.g)
-        c_t = f * state.c + i * g
+        z = split_gates(checkpoint_name(preactivation(params, z_t, state.h, dtype), "z"))
+        i, f, g, o = map(checkpoint_name, (sigmoid(z.i), sigmoid(z.f), jnp.tanh(z.g), sigmoid(z.o)), "ifgo")
+        c_t = checkpoint_name(f * state.c + i * g, "c")
         tanh_c = jnp.tanh(c_t)
-        h_t = o * tanh_c
+        h_t = checkpoint_name(o * tanh_c, "h")
         return LSTMState(c_t, h_t), h_t, LSTMTape(state.c, state.h, tanh_c, LSTMGates(i, f, g, o))
 
     def retreat(params, tape_t, dstate_t, dy_t):
@@ -143,5 +163,4 @@ def lstm(
         )
         return dparams, dxs
 
-    adjoint = Adjoint(project, advance, retreat, collect)
-    return Cell(init, initial_state, step_from(adjoint), adjoint)
+    return Adjoint(project, advance, retreat, collect)

@@ -13,16 +13,13 @@ from recurrent.cells.common import (
     add_bias,
     check_params,
     check_sizes,
+    checked,
     dot,
-    input_projection,
-    outer,
     preactivation,
-    projection_gradients,
-    sum_rows,
     zero_state,
 )
 from recurrent.initializers import Initializer, draw_bias, draw_blocks, glorot_uniform, zeros
-from recurrent.types import Adjoint, Cell, step_from
+from recurrent.types import Cell
 
 
 class OutputRecurrenceParams(NamedTuple):
@@ -33,20 +30,6 @@ class OutputRecurrenceParams(NamedTuple):
     bias: Float[Array, "hidden"]
     output_kernel: Float[Array, "hidden output"]
     output_bias: Float[Array, "output"]
-
-
-class OutputRecurrenceTape(NamedTuple):
-    """What the backward pass reads of one step."""
-
-    o_tm1: Float[Array, "*batch output"]
-    h_t: Float[Array, "*batch hidden"]
-
-
-class OutputRecurrenceDeltas(NamedTuple):
-    """dE/do_t in total, and dE/da_t at the hidden pre-activation."""
-
-    o: Float[Array, "*batch output"]
-    a: Float[Array, "*batch hidden"]
 
 
 def output_recurrence(
@@ -86,7 +69,7 @@ def output_recurrence(
     """
     name = "output_recurrence"
     check_sizes(name, input_size=input_size, hidden_size=hidden_size, output_size=output_size)
-    phi = get_activation(activation)
+    phi = get_activation(activation).apply
 
     def init(key):
         k_input, k_recurrent, k_bias, k_output, k_offset = jax.random.split(key, 5)
@@ -102,30 +85,13 @@ def output_recurrence(
         check_params(name, OutputRecurrenceParams, params)
         return zero_state((*batch_shape, output_size), params)
 
-    project = input_projection(name, OutputRecurrenceParams, input_size, output_size, dtype)
-
-    def advance(params, o_tm1, z_t):
-        h_t = phi.apply(preactivation(params, z_t, o_tm1, dtype))
+    def step(params, o_tm1, x_t):
+        checked(name, OutputRecurrenceParams, params, x_t, input_size, output_size)
+        h_t = phi(preactivation(params, dot(x_t, params.input_kernel, dtype), o_tm1, dtype))
         o_t = add_bias(dot(h_t, params.output_kernel, dtype), params.output_bias)
-        return o_t, o_t, OutputRecurrenceTape(o_tm1, h_t)
+        return o_t, o_t
 
-    def retreat(params, tape_t, do_t, dy_t):
-        do_t = do_t + dy_t
-        da_t = dot(do_t, params.output_kernel.T, dtype) * phi.slope(tape_t.h_t)
-        return dot(da_t, params.recurrent_kernel.T, dtype), OutputRecurrenceDeltas(o=do_t, a=da_t)
-
-    def collect(params, xs, tape, deltas):
-        projected, dxs = projection_gradients(params, xs, deltas.a, dtype)
-        dparams = OutputRecurrenceParams(
-            **projected,
-            recurrent_kernel=outer(tape.o_tm1, deltas.a, params.recurrent_kernel, dtype),
-            output_kernel=outer(tape.h_t, deltas.o, params.output_kernel, dtype),
-            output_bias=sum_rows(deltas.o, params.output_bias),
-        )
-        return dparams, dxs
-
-    adjoint = Adjoint(project, advance, retreat, collect)
-    return Cell(init, initial_state, step_from(adjoint), adjoint)
+    return Cell(init, initial_state, step)
 
 
 def teacher_forced(

@@ -10,9 +10,8 @@ from jaxtyping import Float
 
 from recurrent import pytrees
 from recurrent.activations import get_activation
-from recurrent.bptt import adjoint_of, chunk_size, forward, retreat_step
-from recurrent.sequences import num_batch_axes, prepare
-from recurrent.tape import layout_of, tape_at
+from recurrent.bptt import record, sweep
+from recurrent.sequences import in_run_order, prepare
 from recurrent.types import Cell, Params, PyTree, State
 
 
@@ -38,6 +37,7 @@ def gradient_decay(
     lengths: Array | None = None,
     mask: Array | None = None,
     resets: Array | None = None,
+    reverse: bool = False,
 ) -> Decay:
     """log10 ‖dL/ds_t‖ for every t, where L is a function of the final state.
 
@@ -50,9 +50,10 @@ def gradient_decay(
       xs: inputs `[T, *batch, ...]`.
       loss: maps the final state, leaves `[*batch, ...]`, to a scalar.
       state: the state before the first step.
-      lengths: see `unroll`. Held steps carry the gradient unchanged.
-      mask: see `unroll`.
-      resets: see `unroll`. Beyond a reset the gradient is 0, and its log10 is -inf.
+      lengths: valid steps of each row. Held steps carry the gradient unchanged.
+      mask: booleans `[T, *batch]`, False for steps to skip.
+      resets: booleans `[T, *batch]`. Beyond a reset the gradient is 0, and its log10 is -inf.
+      reverse: run from the last step to the first; t counts steps of the run.
 
     Returns:
       The curves, per row of the batch.
@@ -60,25 +61,18 @@ def gradient_decay(
     Reference: Pascanu, Mikolov & Bengio (2013), On the difficulty of training recurrent neural networks, equation 5.
     """
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
-    adjoint = adjoint_of(cell)
-    final_state, ys, record = forward(adjoint, params, *sequence, chunk=chunk_size(adjoint, params, sequence.xs))
-    num_steps = jax.tree.leaves(xs)[0].shape[0]
-    layout = layout_of(adjoint, params, sequence.state, sequence.xs)
-    no_dy = jax.tree.map(lambda y: jnp.zeros(y.shape[1:], y.dtype), ys)
-    start, exponent = pytrees.normalize_rows(jax.grad(loss, allow_int=True)(final_state), num_batch_axes(xs))
+    recorded = record(cell, params, in_run_order(sequence, reverse))
+    swept = sweep(recorded, jax.grad(loss, allow_int=True)(recorded.final_state))
+    lead = swept.exponents.ndim
 
-    def step(carry, inputs):
-        dstate_t, exponent = carry
-        t, flags_t = inputs
-        tape_t = tape_at(layout, record, t, reverse=False)
-        dstate_tm1, _, _ = retreat_step(adjoint, params, dstate_t, tape_t, no_dy, flags_t)
-        dstate_tm1, gained = pytrees.normalize_rows(dstate_tm1, exponent.ndim)
-        exponent = exponent + gained
-        return (dstate_tm1, exponent), _log_norms(dstate_tm1, exponent)
+    def leaf(value, gradients):
+        if not pytrees.is_inexact(value):
+            return jnp.full(swept.exponents.shape, -jnp.inf, swept.dstates[0].real.dtype)
+        return pytrees.log10_norm(next(gradients), lead, swept.exponents)
 
-    _, earlier = jax.lax.scan(step, (start, exponent), (jnp.arange(num_steps), sequence.flags), reverse=True)
-    last = _log_norms(start, exponent)
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last)
+    remaining = iter(swept.dstates)
+    leaves = jax.tree.map(lambda value: leaf(value, remaining), recorded.final_state)
+    return Decay(pytrees.log10_norm(swept.dstates, lead, swept.exponents), leaves)
 
 
 def decay_rate(log10_norms: Float[Array, "T+1 *batch"], min_lag: int = 0, max_lag: int | None = None) -> Float[Array, "*batch"]:
@@ -127,13 +121,3 @@ def vanishing_bound(recurrent_kernel: Float[Array, "*lead n n"], activation: str
     gamma = get_activation(activation).max_slope
     sigma_max = jnp.linalg.norm(recurrent_kernel, ord=2, axis=(-2, -1))
     return VanishingBound(sigma_max, gamma, gamma * sigma_max)
-
-
-def _log_norms(dstate: State, exponent: Array) -> Decay:
-    def log_norm(tree):
-        return pytrees.log10_norm(tree, exponent.ndim, exponent)
-
-    def leaf(d):
-        return log_norm(d) if pytrees.is_inexact(d) else jnp.full(exponent.shape, -jnp.inf)
-
-    return Decay(log_norm(dstate), jax.tree.map(leaf, dstate))

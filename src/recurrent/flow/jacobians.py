@@ -1,20 +1,30 @@
 """Jacobians of the state: one step's, and their product over many steps."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from recurrent import pytrees
-from recurrent.bptt import advance_step, autodiff_adjoint
 from recurrent.flow.states import states_before
-from recurrent.sequences import Sequence, num_batch_axes, prepare
+from recurrent.scanning import flagged_step
+from recurrent.sequences import Sequence, in_run_order, num_batch_axes, prepare
 from recurrent.types import Cell, Params, PyTree, State
 
 
-def step_jacobians(cell: Cell, params: Params, xs: PyTree, state: State | None = None, **flags: Any) -> Array:
+def step_jacobians(
+    cell: Cell,
+    params: Params,
+    xs: PyTree,
+    state: State | None = None,
+    *,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    resets: Array | None = None,
+    reverse: bool = False,
+) -> Array:
     """J_t[i, j] = ∂s_t[i] / ∂s_{t-1}[j] along a run.
 
     A gradient row goes back as `dL/ds_{t-1} = dL/ds_t @ J_t`. For the vanilla cell J_t = diag(φ'(a_t)) W'.
@@ -24,12 +34,16 @@ def step_jacobians(cell: Cell, params: Params, xs: PyTree, state: State | None =
       params: its parameters.
       xs: inputs `[T, *batch, ...]`.
       state: the state before the first step.
-      **flags: `lengths`, `mask`, `resets`, as for `unroll`: the identity at a held step, 0 at a reset.
+      lengths: valid steps of each row.
+      mask: booleans `[T, *batch]`; the identity at a held step.
+      resets: booleans `[T, *batch]`; 0 at a reset.
+      reverse: run from the last step to the first; steps are those of the run.
 
     Returns:
       `[T, *batch, n, n]`, n being all floating-point entries of one row's state in the order of `jax.tree.leaves`.
     """
-    sequence = prepare(cell, params, xs, state, **flags)
+    sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
+    sequence = in_run_order(sequence, reverse)
     return over_rows(cell, params, sequence, lambda jacobian, inputs: jax.vmap(jacobian)(inputs))
 
 
@@ -46,7 +60,17 @@ class Transport(NamedTuple):
     log10_norm: Array
 
 
-def transport(cell: Cell, params: Params, xs: PyTree, state: State | None = None, **flags: Any) -> Transport:
+def transport(
+    cell: Cell,
+    params: Params,
+    xs: PyTree,
+    state: State | None = None,
+    *,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    resets: Array | None = None,
+    reverse: bool = False,
+) -> Transport:
     """Singular values of the product J_T ... J_{t+1} that carries gradients from the last state to state t.
 
     The product is renormalised by a power of two at every step; neither its growth nor its decay leaves the dtype.
@@ -56,9 +80,13 @@ def transport(cell: Cell, params: Params, xs: PyTree, state: State | None = None
       params: its parameters.
       xs: inputs `[T, *batch, ...]`.
       state: the state before the first step.
-      **flags: `lengths`, `mask`, `resets`, as for `unroll`.
+      lengths: valid steps of each row.
+      mask: booleans `[T, *batch]`, False for steps to skip.
+      resets: booleans `[T, *batch]`, True where a new sequence starts.
+      reverse: run from the last step to the first; t counts steps of the run.
     """
-    sequence = prepare(cell, params, xs, state, **flags)
+    sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
+    sequence = in_run_order(sequence, reverse)
 
     def products(jacobian: Callable, inputs: PyTree) -> tuple[Array, Array]:
         size = sum(leaf[0].size for leaf in jax.tree.leaves(inputs[0]) if pytrees.is_inexact(leaf))
@@ -90,7 +118,6 @@ def over_rows(cell: Cell, params: Params, sequence: Sequence, function: Callable
     """
     xs, _, fresh, flags = sequence
     states = states_before(cell, params, sequence)
-    adjoint = autodiff_adjoint(cell)
 
     def row(states, fresh, xs, flags):
         def jacobian(inputs_t):
@@ -98,7 +125,7 @@ def over_rows(cell: Cell, params: Params, sequence: Sequence, function: Callable
             vector, unravel = ravel_floats(state_tm1)
 
             def step(v):
-                state_t, _, _ = advance_step(adjoint, params, fresh, unravel(v), x_t, flags_t)
+                state_t, _ = flagged_step(cell.step, params, fresh, unravel(v), x_t, flags_t)
                 return ravel_floats(state_t)[0]
 
             return jax.jacfwd(step)(vector)

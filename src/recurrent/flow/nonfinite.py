@@ -9,10 +9,10 @@ from jax import Array
 
 from recurrent import pytrees
 from recurrent.combine import emit_both
-from recurrent.flow.states import Loss, state_gradients
-from recurrent.sequences import num_batch_axes
+from recurrent.flow.states import Loss, gradients_in_run_order
+from recurrent.scanning import plain_scan
+from recurrent.sequences import Sequence, in_run_order, num_batch_axes, prepare
 from recurrent.types import Cell, Params, PyTree, State
-from recurrent.unrolling import unroll
 
 
 class NonFinite(NamedTuple):
@@ -28,7 +28,16 @@ class NonFinite(NamedTuple):
 
 
 def first_nonfinite_step(
-    cell: Cell, params: Params, xs: PyTree, loss: Loss, state: State | None = None, **flags: Any
+    cell: Cell,
+    params: Params,
+    xs: PyTree,
+    loss: Loss,
+    state: State | None = None,
+    *,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    resets: Array | None = None,
+    reverse: bool = False,
 ) -> NonFinite:
     """Finds the step at which a run, or its gradient, first stops being finite.
 
@@ -38,17 +47,32 @@ def first_nonfinite_step(
       xs: inputs `[T, *batch, ...]`.
       loss: maps a `Run` to a scalar.
       state: the state before the first step.
-      **flags: `lengths`, `mask`, `resets`, as for `unroll`.
+      lengths: valid steps of each row.
+      mask: booleans `[T, *batch]`, False for steps to skip.
+      resets: booleans `[T, *batch]`, True where a new sequence starts.
+      reverse: run from the last step to the first; t counts steps of the run.
     """
     num_steps = jax.tree.leaves(xs)[0].shape[0]
-    found = _nonfinite(cell, params, xs, loss, state, **flags)
+    sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
+    found = _nonfinite(cell, params, sequence, loss, reverse)
     bad, bad_gradient = (jnp.any(jnp.stack(jax.tree.leaves(tree)), axis=0) for tree in found)
     first = jnp.where(bad.any(axis=0), jnp.argmax(bad, axis=0), num_steps)
     last = jnp.where(bad_gradient.any(axis=0), num_steps - jnp.argmax(bad_gradient[::-1], axis=0), -1)
     return NonFinite(first, last)
 
 
-def explain_nonfinite(cell: Cell, params: Params, xs: PyTree, loss: Loss, state: State | None = None, **flags: Any) -> str:
+def explain_nonfinite(
+    cell: Cell,
+    params: Params,
+    xs: PyTree,
+    loss: Loss,
+    state: State | None = None,
+    *,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    resets: Array | None = None,
+    reverse: bool = False,
+) -> str:
     """Says in words at which step and in which part of the state NaN or inf first appears. Not for use under `jit`.
 
     Parts bear their names in the state: in a `stack`, "[1].c" is the leaf c of the second cell. See `first_nonfinite_step` for
@@ -57,7 +81,8 @@ def explain_nonfinite(cell: Cell, params: Params, xs: PyTree, loss: Loss, state:
         fit(step, train_state, batches_at, 1000, diagnose=lambda train_state, batch: explain_nonfinite(
             cell, train_state.params, batch, loss))
     """
-    forward, backward = _nonfinite(cell, params, xs, loss, state, **flags)
+    sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
+    forward, backward = _nonfinite(cell, params, sequence, loss, reverse)
     outputs, states = forward
     parts = [*_named(states, "the state"), *_named(outputs, "the output")]
     met = [(int(np.argmax(bad)), name, bad) for name, bad in parts if bad.any()]
@@ -71,16 +96,16 @@ def explain_nonfinite(cell: Cell, params: Params, xs: PyTree, loss: Loss, state:
     return "every state, output and gradient to a state is finite: look at the loss itself, and at what follows the outputs"
 
 
-def _nonfinite(cell: Cell, params: Params, xs: PyTree, loss: Loss, state: State | None, **flags: Any) -> tuple[Any, Any]:
+def _nonfinite(cell: Cell, params: Params, sequence: Sequence, loss: Loss, reverse: bool) -> tuple[Any, Any]:
     """Booleans `[T, *batch]` for every leaf of (outputs, states), and `[T + 1, *batch]` for the gradients to the states."""
-    lead = 1 + num_batch_axes(xs)
+    lead = 1 + num_batch_axes(sequence.xs)
+    sequence = in_run_order(sequence, reverse)
 
     def bad(leaf):
         return ~pytrees.all_finite(leaf, lead) if pytrees.is_inexact(leaf) else jnp.zeros(leaf.shape[:lead], bool)
 
-    _, emitted = unroll(emit_both(cell), params, xs, state, **flags)
-    gradients = state_gradients(cell, params, xs, loss, state, **flags)
-    return jax.tree.map(bad, (emitted, gradients))
+    emitted = plain_scan(emit_both(cell), params, sequence)[1]
+    return jax.tree.map(bad, (emitted, gradients_in_run_order(cell, params, sequence, loss, reverse)))
 
 
 def _named(tree: PyTree, what: str) -> list[tuple[str, Any]]:

@@ -1,15 +1,15 @@
 """Through which part of the state a gradient travels: the LSTM's additive path and its matrix path, measured apart."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from recurrent import pytrees
-from recurrent.bptt import adjoint_of, advance_step, retreat_step
-from recurrent.sequences import num_batch_axes, prepare
+from recurrent.bptt import inexact, record
+from recurrent.sequences import in_run_order, num_batch_axes, prepare
 from recurrent.types import Cell, Params, PyTree, State
 
 
@@ -36,60 +36,60 @@ def path_shares(
     state: State | None = None,
     *,
     through: str = "c",
-    **flags: Any,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    resets: Array | None = None,
+    reverse: bool = False,
 ) -> PathShares:
     """Splits dL/ds_t into the path that stays within one leaf of the state and everything else; the two add up exactly.
 
     Args:
-      cell: a cell whose state is a NamedTuple, such as the LSTM's (c, h).
+      cell: a cell whose state has a field of that name, such as the LSTM's (c, h), also inside a wrapper's state.
       params: its parameters.
       xs: inputs `[T, *batch, ...]`.
       loss: maps the final state to a scalar.
       state: the state before the first step.
       through: the field of the state that the direct path stays in.
-      **flags: `lengths`, `mask`, `resets`, as for `unroll`.
+      lengths: valid steps of each row.
+      mask: booleans `[T, *batch]`, False for steps to skip.
+      resets: booleans `[T, *batch]`, True where a new sequence starts.
+      reverse: run from the last step to the first; t counts steps of the run.
 
     Raises:
       ValueError: the state has no field of that name.
     """
-    sequence = prepare(cell, params, xs, state, **flags)
-    names = getattr(sequence.state, "_fields", ())
-    if through not in names:
-        raise ValueError(f"through must name a field of the state, one of {list(names)}; got {through!r}")
-    adjoint = adjoint_of(cell)
+    sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
+    inside = _leaves_within(sequence.state, through)
+    recorded = record(cell, params, in_run_order(sequence, reverse))
+    batch_axes, mask = num_batch_axes(xs), recorded.run.flags.mask
 
-    def forward(state_tm1, inputs):
-        z_t, flags_t = inputs
-        state_t, y_t, tape_t = advance_step(adjoint, params, sequence.fresh, state_tm1, z_t, flags_t)
-        return state_t, (tape_t, y_t)
-
-    zs = adjoint.project(params, sequence.xs)
-    final_state, (tape, ys) = jax.lax.scan(forward, sequence.state, (zs, sequence.flags))
-    no_dy = jax.tree.map(lambda y: jnp.zeros(y.shape[1:], y.dtype), ys)
-    batch_axes = num_batch_axes(xs)
-
-    def outside(dstate):
-        return dstate._replace(**{through: pytrees.zeros_like(getattr(dstate, through))})
-
-    def step(carry, inputs):
+    def step(carry, t):
         (direct, other), exponent = carry
-        tape_t, flags_t = inputs
-        direct, _, _ = retreat_step(adjoint, params, direct, tape_t, no_dy, flags_t)
-        other, _, _ = retreat_step(adjoint, params, other, tape_t, no_dy, flags_t)
-        # at a held step nothing moves, so nothing leaves the direct path either
-        leaving = outside(direct)
-        if flags_t.mask is not None:
-            leaving = pytrees.where(flags_t.mask, leaving, pytrees.zeros_like(leaving))
+        direct, _ = recorded.retreat(t, direct, recorded.no_outputs())
+        other, _ = recorded.retreat(t, other, recorded.no_outputs())
+        leaving = [jnp.zeros_like(d) if within else d for d, within in zip(direct, inside, strict=True)]
+        if mask is not None:  # at a held step nothing moves, so nothing leaves the direct path either
+            leaving = pytrees.where(mask[t], leaving, pytrees.zeros_like(leaving))
         direct = jax.tree.map(jnp.subtract, direct, leaving)
         pair, gained = pytrees.normalize_rows((direct, pytrees.add(other, leaving)), batch_axes)
         exponent = exponent + gained
         return (pair, exponent), _norms(pair, exponent)
 
-    dfinal = jax.grad(loss)(final_state)
+    dfinal = inexact(jax.grad(loss, allow_int=True)(recorded.final_state))
     start, exponent = pytrees.normalize_rows((dfinal, pytrees.zeros_like(dfinal)), batch_axes)
-    _, earlier = jax.lax.scan(step, (start, exponent), (tape, sequence.flags), reverse=True)
+    _, earlier = jax.lax.scan(step, (start, exponent), jnp.arange(recorded.num_steps), reverse=True)
     last = _norms(start, exponent)
     return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), earlier, last)
+
+
+def _leaves_within(state: State, field: str) -> list[bool]:
+    """For every inexact leaf of the state, whether it lies within a field of that name."""
+    paths = [path for path, leaf in jax.tree_util.tree_leaves_with_path(state) if pytrees.is_inexact(leaf)]
+    names = [[getattr(entry, "name", None) for entry in path] for path in paths]
+    if not any(field in path for path in names):
+        found = sorted({name for path in names for name in path if name})
+        raise ValueError(f"through must name a field of the state, one of {found}; got {field!r}")
+    return [field in path for path in names]
 
 
 def _norms(pair: tuple[State, State], exponent: Array) -> PathShares:

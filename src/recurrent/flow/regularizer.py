@@ -1,17 +1,17 @@
 """The regulariser that asks backpropagated gradients to keep their norm."""
 
 import functools
-from typing import Any
+import math
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from recurrent import pytrees
-from recurrent.bptt import adjoint_of
-from recurrent.flow.states import Loss, states_before, traced_gradients
+from recurrent.bptt import filled, inexact_cotangents
+from recurrent.flow.states import Loss, scaled_state_gradients, states_before
 from recurrent.losses import masked_mean
-from recurrent.sequences import prepare
+from recurrent.sequences import in_run_order, prepare
 from recurrent.types import Cell, Params, PyTree, State
 
 _NEGLIGIBLE = 1e-20
@@ -27,7 +27,10 @@ def flow_regularizer(
     *,
     squared: bool = True,
     exact: bool = False,
-    **flags: Any,
+    lengths: Array | None = None,
+    mask: Array | None = None,
+    resets: Array | None = None,
+    reverse: bool = False,
 ) -> Array:
     """Ω = mean_t ( ‖dL/ds_t · ∂s_t/∂s_{t-1}‖² / ‖dL/ds_t‖² - 1 )², over steps and batch.
 
@@ -40,28 +43,33 @@ def flow_regularizer(
       squared: compare squared norms (the paper's equation 10 and the authors' code) or norms (equation 9).
       exact: False holds s_{t-1} and dL/ds_t constant, so that only the explicit use of the parameters in ∂s_t/∂s_{t-1}
         counts (the authors' approximation); True differentiates through everything.
-      **flags: `lengths`, `mask`, `resets`, as for `unroll`.
+      lengths: valid steps of each row.
+      mask: booleans `[T, *batch]`, False for steps to skip.
+      resets: booleans `[T, *batch]`, True where a new sequence starts.
+      reverse: run from the last step to the first.
 
     Returns:
       A scalar; 0 if every step preserves the norm. Masked steps and steps whose ‖dL/ds_t‖² lies below 1e-20 do not count.
 
     Reference: Pascanu, Mikolov & Bengio (2013), section 3.3, equations 9 and 10.
     """
-    _, dstates = traced_gradients(cell, params, xs, loss, state, **flags)
-    sequence = prepare(cell, params, xs, state, **flags)
+    sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
+    sequence = in_run_order(sequence, reverse)
+    # as mantissas: the ratio is that of the gradients, however large or small they are
+    dstates, exponents = scaled_state_gradients(cell, params, sequence, loss, reverse)
+    dstates, exponents = [d[1:] for d in dstates], exponents[1:]
     states = states_before(cell, params, sequence)
     if not exact:
         states, dstates = jax.lax.stop_gradient((states, dstates))
-    adjoint = adjoint_of(cell)
 
     def transported(state_tm1, x_t, dstate_t):
-        _, y_t, tape_t = adjoint.advance(params, state_tm1, adjoint.project(params, x_t))
-        return adjoint.retreat(params, tape_t, dstate_t, pytrees.zeros_like(y_t))[0]
+        state_t, pull = jax.vjp(lambda s: cell.step(params, s, x_t)[0], state_tm1)
+        return inexact_cotangents(pull(filled(dstate_t, state_t, float0=True))[0], state_tm1)
 
-    num_lead = jnp.ndim(jax.tree.leaves(xs)[0]) - 1
-    after = _squared_norm(dstates, num_lead)
-    before = _squared_norm(jax.vmap(transported)(states, sequence.xs, dstates), num_lead)
-    counts = after > _NEGLIGIBLE
+    lead = exponents.ndim
+    after = _squared_norm(dstates, lead)
+    before = _squared_norm(jax.vmap(transported)(states, sequence.xs, dstates), lead)
+    counts = pytrees.log10_norm(jax.lax.stop_gradient(dstates), lead, exponents) > 0.5 * math.log10(_NEGLIGIBLE)
     if sequence.flags.mask is not None:
         counts &= sequence.flags.mask
     if sequence.flags.resets is not None:
@@ -72,7 +80,5 @@ def flow_regularizer(
     return masked_mean((ratio - 1) ** 2, counts)
 
 
-def _squared_norm(tree: State, num_lead: int) -> Array:
-    leaves = [leaf for leaf in jax.tree.leaves(tree) if pytrees.is_inexact(leaf)]
-    squares = [jnp.sum(leaf**2, axis=tuple(range(num_lead, leaf.ndim))) for leaf in leaves]
-    return functools.reduce(jnp.add, squares)
+def _squared_norm(leaves: list[Array], num_lead: int) -> Array:
+    return functools.reduce(jnp.add, [jnp.sum(leaf**2, axis=tuple(range(num_lead, leaf.ndim))) for leaf in leaves])

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from recurrent import pytrees
-from recurrent.bptt import advance_step, autodiff_adjoint
 from recurrent.parallel.associative import linear_scan, shift
+from recurrent.scanning import flagged_step
 from recurrent.sequences import Flags
 from recurrent.types import Cell, Params, PyTree, State
 
@@ -82,11 +82,10 @@ def vectors(state: State, num_lead: int) -> tuple[Callable[[State], Array], Call
 
 def all_steps(cell: Cell, ravel: Callable, unravel: Callable) -> Steps:
     """The step of a cell, with its masks and resets, as a map of vectors; time is one more batch axis."""
-    adjoint = autodiff_adjoint(cell)
 
     def steps(inputs, flags, s_tm1):
         fresh = jax.tree.map(lambda leaf: leaf[None], inputs.fresh)
-        states, ys, _ = advance_step(adjoint, inputs.params, fresh, unravel(s_tm1), inputs.xs, flags)
+        states, ys = flagged_step(cell.step, inputs.params, fresh, unravel(s_tm1), inputs.xs, flags)
         return ravel(states), ys
 
     return steps
