@@ -56,6 +56,8 @@ def over_chunks(body: Callable[[Index, int, Any], Any], carry: Any, num_steps: i
       size: of the chunks.
       reverse: from the last chunk to the first.
     """
+    if size is num_steps:  # also where the length is not known yet
+        return body(0, size, carry)
     count, rest = divmod(num_steps, size)
     if reverse and rest:
         carry = body(count * size, rest, carry)

@@ -7,9 +7,9 @@ operands to stay in cache. The states of all steps are kept once, and serve as o
 import math
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.extend.core import InconclusiveDimensionOperation
 
 from recurrent import buffers, pytrees
 from recurrent.bptt._phases import Arrays, Known, Phases
@@ -55,11 +55,11 @@ class Swept(NamedTuple):
 
 def chunk_size(phases: Phases, num_steps: Any) -> int:
     """Steps for which what the loop reads of the inputs fills `CHUNK_BYTES`, evened out; all for a length not known yet."""
-    step_bytes = sum(math.prod(v.aval.shape) * v.aval.dtype.itemsize for v in phases.split.early)
     try:
+        step_bytes = sum(math.prod(v.aval.shape) * v.aval.dtype.itemsize for v in phases.split.early)
         count = max(1, -(-num_steps * step_bytes // CHUNK_BYTES))
         return max(1, -(-num_steps // count))
-    except jax.errors.ConcretizationTypeError:
+    except InconclusiveDimensionOperation:
         return num_steps
 
 
@@ -208,7 +208,8 @@ def retreat_step(phases: Phases, weights: Known, known: Known, dstate_t: Arrays,
         dstate = pytrees.where(flags_t.mask, dstate_t, pytrees.zeros_like(dstate_t))
     dstate_tm1, deltas_t = phases.retreat(weights, known, dstate, dleaving_t)
     if flags_t.mask is not None:
-        dstate_tm1 = pytrees.where(flags_t.mask, dstate_tm1, dstate_t)
+        passed = pytrees.add(dstate_t, dstate_tm1) if phases.mixes_rows else dstate_t
+        dstate_tm1 = pytrees.where(flags_t.mask, dstate_tm1, passed)
     if flags_t.resets is not None:
         zeros = pytrees.zeros_like(dstate_tm1)
         dfresh_t = pytrees.where(flags_t.resets, dstate_tm1, zeros)

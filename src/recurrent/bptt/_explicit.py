@@ -144,7 +144,15 @@ def explicit_scan(cell: Cell, params: Params, sequence: Sequence, *, reverse: bo
 
     # a loss of the final state alone has no dys: [T, ...] zeros that need not be made
     run.defvjp(run_forward, run_backward, symbolic_zeros=True)
-    return run(params, *sequence)
+    try:
+        return run(params, *sequence)
+    except TypeError as error:
+        if "forward-mode" not in str(error):
+            raise
+        raise TypeError(
+            'backprop="explicit" is a backward pass, and cannot be differentiated forwards (jvp, jacfwd, hessian): '
+            'use backprop="autodiff" for that'
+        ) from error
 
 
 def phases_of(cell: Cell, params: Params, sequence: Sequence, *, named: bool = False) -> Phases:

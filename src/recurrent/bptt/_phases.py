@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from recurrent.bptt._program import Program, carve, is_literal, linearized
+from recurrent.bptt._rows import treats_rows_apart
 from recurrent.bptt._split import split
 from recurrent.types import Params, PyTree, State, StepFn
 
@@ -39,10 +40,21 @@ class Phases:
         self.y_structure = jax.tree.structure(jax.eval_shape(step, params, state, x_t)[1])
         self.program = self._linearized(state, x_t)
         self.batch_shape = tuple(jax.tree.leaves(x_t)[0].shape[:num_batch_axes])
-        p, s = self.program, split(self.program)
+        self._divide(held_states=True)
+        self._programs: dict[int, Program | None] = {}
+        self.mixes_rows = bool(self.batch_shape) and not self._loop_treats_rows_apart()
+        if self.mixes_rows:
+            self._divide(held_states=False)
+        self._same: tuple[int, ...] = ()
+        values, cotangents = [*self._weights, *self._steps_read()], [*self.program.dstate_t, *self.split.leaving]
+        jax.eval_shape(self._find_equal_deltas, _avals(values), _avals(cotangents))
+
+    def _divide(self, *, held_states: bool) -> None:
+        """Cuts the program into parts; a held state stands for the state after a step only where rows are apart."""
+        p, s = self.program, split(self.program, held_states=held_states)
         self.split = s
-        weights = [*p.params, *s.hoisted]
-        after = [v for v in p.state_t if not is_literal(v)]
+        self._weights = weights = [*p.params, *s.hoisted]
+        after = [v for v in p.state_t if held_states and not is_literal(v)]
         steps = [*weights, *after, *p.state, *p.x, *s.kept_early, *s.kept_loop]
         entering = list(dict.fromkeys([*s.entering_loop, *s.entering_late]))
         self._project = Border([*weights, *p.x], [*s.early, *s.kept_early])
@@ -55,9 +67,6 @@ class Phases:
         self.loop_reads = carve(p, *self._loop).reads
         borders = (self._emit, self._late, self._loop, self._free)
         self.reads = frozenset().union(*(carve(p, *border).reads for border in borders))
-        self._programs: dict[int, Program | None] = {}
-        self._same: tuple[int, ...] = ()
-        jax.eval_shape(self._find_equal_deltas, _avals([*weights, *self._steps_read()]), _avals([*p.dstate_t, *s.leaving]))
 
     def weights(self, params: Params) -> Known:
         """The parameters, and what is made of them alone."""
@@ -67,7 +76,7 @@ class Phases:
 
     def project(self, weights: Known, xs: Arrays) -> tuple[Arrays, Arrays]:
         """What the loop reads of the inputs, and what is kept of it."""
-        found = self._bulk(self._project, weights, dict(zip(self.program.x, xs, strict=True)), len(xs[0]))
+        found = self._bulk(self._project, weights, dict(zip(self.program.x, xs, strict=True)), xs[0].shape[0])
         return found[: len(self.split.early)], found[len(self.split.early) :]
 
     def advance(self, weights: Known, state_tm1: Arrays, early_t: Arrays) -> tuple[Arrays, Arrays, Arrays]:
@@ -152,7 +161,7 @@ class Phases:
             return [jnp.zeros(v.aval.shape, v.aval.dtype) for v in shared] + [
                 jnp.zeros((0, *v.aval.shape), v.aval.dtype) for v in tangents
             ]
-        num_steps = len(cotangents[0])
+        num_steps = cotangents[0].shape[0]
         many = [jax.ShapeDtypeStruct((num_steps, *v.aval.shape), v.aval.dtype) for v in tangents]
 
         def forward(of_all, of_each):
@@ -163,7 +172,7 @@ class Phases:
         return [*of_all, *of_each]
 
     def _program_of_rows(self, num_steps: int) -> Program | None:
-        """The same program for all rows of many steps, or None if its values do not all lead with the batch."""
+        """The same program for all rows of many steps, or None if its values do not lead with the batch, or rows are mixed."""
         if num_steps not in self._programs:
             self._programs[num_steps] = self._trace_rows(num_steps)
         return self._programs[num_steps]
@@ -174,16 +183,32 @@ class Phases:
         program = self._linearized(*rows)
         if not program.same_shape_as(self.program):
             return None
-        borders = (self._project, self._emit, self._late, self._free)
-        of_all = {*self.program.params, *self.split.hoisted, *self.program.dparams}
-        crossing = [v for border in borders for side in border for v in side if is_literal(v) or v not in of_all]
-        if any(map(is_literal, crossing)):
-            return None
-        for own, other in zip(crossing, self.program.counterparts(crossing, program), strict=True):
-            own, other = own.aval.shape, other.aval.shape
-            if own[:lead] != self.batch_shape or other != (count, *own[lead:]):
+        of_all = {*self.program.params, *self.split.hoisted, *self.program.dparams, *self.program.constants}
+        for border in (self._project, self._emit, self._late, self._free):
+            given, wanted = border
+            if any(map(is_literal, wanted)):
+                return None
+            of_steps = [v for v in given if v not in of_all]
+            for own, other in zip(of_steps + wanted, self.program.counterparts(of_steps + wanted, program), strict=True):
+                if own.aval.shape[:lead] != self.batch_shape or other.aval.shape != (count, *own.aval.shape[lead:]):
+                    return None
+            given, wanted = (self.program.counterparts(side, program) for side in border)
+            of_steps = self.program.counterparts(of_steps, program)
+            if not treats_rows_apart(carve(program, given, wanted).equations, of_steps):
                 return None
         return program
+
+    def _loop_treats_rows_apart(self) -> bool:
+        program = self._program_of_rows(2)
+        if program is None:
+            return False
+        of_all = {*self._weights, *self.program.constants}
+        for border in (self._advance, self._loop):
+            given, wanted = (self.program.counterparts(side, program) for side in border)
+            of_steps = self.program.counterparts([v for v in border.given if v not in of_all], program)
+            if not treats_rows_apart(carve(program, given, wanted).equations, of_steps):
+                return False
+        return True
 
 
 def _transposed(function, shapes, cotangents):

@@ -11,6 +11,8 @@ from recurrent.bptt._cut import smallest_cut
 from recurrent.bptt._program import CHEAP, Depends, Program, is_literal
 
 _NEVER = 1 << 50
+_UNKNOWN = 64
+"""The size that an axis of unknown length is taken to have."""
 
 
 class Split(NamedTuple):
@@ -41,10 +43,16 @@ class Split(NamedTuple):
         return [*self.kept_early, *self.kept_loop, *self.kept_late]
 
 
-def split(program: Program) -> Split:
-    """Finds the borders: the loop does what the next state needs, and everything else is done for many steps at once."""
+def split(program: Program, *, held_states: bool = True) -> Split:
+    """Finds the borders: the loop does what the next state needs, and everything else is done for many steps at once.
+
+    Args:
+      program: of the step.
+      held_states: the states after the steps are kept anyway, held where masked, and may be read in the place of what the step
+        made; right where rows do not see each other.
+    """
     depends = program.depends
-    after = {v for v in program.state_t if not is_literal(v)}
+    after = {v for v in program.state_t if held_states and not is_literal(v)}
     given = {*program.state, *program.x, *after}
     of_params = lambda v: depends[v] == 0  # noqa: E731
     available = lambda v: v in given or of_params(v)  # noqa: E731
@@ -144,4 +152,5 @@ def _cost(v: Any) -> int:
     """Bytes; values that no array can hold over time are not kept."""
     if jnp.issubdtype(v.aval.dtype, jax.dtypes.extended):
         return _NEVER
-    return 1 + math.prod(v.aval.shape) * v.aval.dtype.itemsize
+    sizes = [size if isinstance(size, int) else _UNKNOWN for size in v.aval.shape]
+    return 1 + math.prod(sizes) * v.aval.dtype.itemsize

@@ -1,0 +1,94 @@
+"""Whether a part of a step treats rows one by one, so that the rows of many steps may be laid side by side.
+
+A step that mixes its rows (a mean over the batch, say) must be mapped over time instead. Each rule says when an operation keeps
+the rows in front and apart; an operation without a rule counts as mixing.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from recurrent.bptt._program import CHEAP, is_literal
+
+_SHAPES = {
+    "broadcast_in_dim",
+    "concatenate",
+    "expand_dims",
+    "iota",
+    "pad",
+    "reshape",
+    "rev",
+    "slice",
+    "split",
+    "squeeze",
+    "transpose",
+}
+_TRANSCENDENTAL = """
+    acos acosh asin asinh atan atan2 atanh cbrt cos cosh digamma erf erf_inv erfc exp exp2 expm1 lgamma log log1p logistic pow
+    rem rsqrt sin sinh sqrt tan tanh shift_left shift_right_logical shift_right_arithmetic population_count nextafter
+    random_wrap random_unwrap random_split random_bits random_fold_in threefry2x32 random_clone bitcast_convert_type
+"""
+_ONE_BY_ONE = (CHEAP - _SHAPES) | frozenset(_TRANSCENDENTAL.split())
+
+
+def treats_rows_apart(equations: Iterable[Any], inputs: Iterable[Any]) -> bool:
+    """True if every result of the equations that depends on the inputs has rows in its first axis, and mixes none.
+
+    Args:
+      equations: in order.
+      inputs: variables with rows in their first axis.
+    """
+    rows, same_in_all = set(inputs), set()
+    for equation in equations:
+        operands = [v for v in equation.invars if not is_literal(v)]
+        if any(v in rows for v in operands):
+            if not _keeps_apart(equation, rows, same_in_all):
+                return False
+            rows.update(equation.outvars)
+        elif _is_same_in_all(equation, operands, same_in_all):
+            same_in_all.update(equation.outvars)
+    return True
+
+
+def _is_same_in_all(equation: Any, operands: list[Any], same_in_all: set[Any]) -> bool:
+    """True for values made of parameters alone and spread over a new first axis."""
+    if equation.primitive.name == "broadcast_in_dim":
+        dimensions, shape = equation.params["broadcast_dimensions"], equation.invars[0].aval.shape
+        return 0 not in dimensions or shape[dimensions.index(0)] == 1
+    return bool(operands) and equation.primitive.name in _ONE_BY_ONE and all(v in same_in_all for v in operands)
+
+
+def _keeps_apart(equation: Any, rows: set[Any], same_in_all: set[Any]) -> bool:
+    name, p = equation.primitive.name, equation.params
+    is_rows = [not is_literal(v) and v in rows for v in equation.invars]
+    plain = [is_literal(v) or v in rows or v in same_in_all or not v.aval.shape for v in equation.invars]
+    before, after = equation.invars[is_rows.index(True)].aval.shape, equation.outvars[0].aval.shape
+    match name:
+        case "broadcast_in_dim":
+            return p["broadcast_dimensions"][:1] == (0,)
+        case "reshape" | "squeeze" | "slice" | "pad":
+            return bool(after) and before[0] == after[0]
+        case "expand_dims":
+            return 0 not in p["dimensions"]
+        case "transpose":
+            return p["permutation"][0] == 0
+        case "concatenate":
+            return p["dimension"] > 0 and all(plain)
+        case "split" | "cumsum" | "cumprod" | "cummax" | "cummin" | "cumlogsumexp":
+            return p["axis"] > 0
+        case "rev":
+            return 0 not in p["dimensions"]
+        case "dot_general":
+            return _product_keeps_apart(p["dimension_numbers"], is_rows)
+        case "custom_jvp_call":
+            inner = p["call_jaxpr"].jaxpr
+            return treats_rows_apart(inner.eqns, [v for v, of_rows in zip(inner.invars, is_rows, strict=True) if of_rows])
+    if name.startswith(("reduce_", "arg")) and "axes" in p:
+        return 0 not in p["axes"]
+    return name in _ONE_BY_ONE and all(plain)
+
+
+def _product_keeps_apart(dimension_numbers: Any, is_rows: list[bool]) -> bool:
+    (left, _), (left_batch, right_batch) = dimension_numbers
+    if all(is_rows):
+        return tuple(left_batch[:1]) == (0,) == tuple(right_batch[:1])
+    return is_rows[0] and not left_batch and 0 not in left
