@@ -79,8 +79,9 @@ def _keeps_apart(equation: Any, rows: set[Any], same_in_all: set[Any]) -> bool:
             return 0 not in p["dimensions"]
         case "dot_general":
             return _product_keeps_apart(p["dimension_numbers"], is_rows)
-        case "custom_jvp_call":
-            inner = p["call_jaxpr"].jaxpr
+        case "custom_jvp_call" | "jit" | "pjit" | "checkpoint":
+            inner = p["call_jaxpr" if "call_jaxpr" in p else "jaxpr"]
+            inner = getattr(inner, "jaxpr", inner)
             return treats_rows_apart(inner.eqns, [v for v, of_rows in zip(inner.invars, is_rows, strict=True) if of_rows])
     if name.startswith(("reduce_", "arg")) and "axes" in p:
         return 0 not in p["axes"]
