@@ -100,14 +100,17 @@ def raise_if_nonfinite(opt_state: Any) -> None:
 
 
 def _clip(updates: Any, max_norm: float) -> tuple[Any, Array]:
-    """Scales a finite tree to at most `max_norm`, also where its norm is beyond the dtype's range."""
+    """Scales a finite tree to at most `max_norm`, also where its norm is beyond the dtype's range; integers stay."""
     mantissa, exponent = pytrees.normalize_rows(updates)
     size = pytrees.norm_of_mantissa(mantissa)
     norm = pytrees.scale_rows(size, exponent)
     scale = max_norm / jnp.where(size > 0, size, 1)
 
     def clip(m, g):
-        return jnp.where(norm > max_norm, (m.astype(scale.dtype) * scale).astype(g.dtype), g)
+        if not pytrees.is_inexact(g):
+            return g
+        wide = m.dtype if jnp.iscomplexobj(m) else scale.dtype  # complex ones keep their phase
+        return jnp.where(norm > max_norm, (m.astype(wide) * scale.astype(wide)).astype(g.dtype), g)
 
     return jax.tree.map(clip, mantissa, updates), norm
 

@@ -110,7 +110,7 @@ def clip_state_gradients(cell: Cell, max_norm: float) -> Cell:
         return jax.tree.map(lambda leaf: leaf * rows(leaf) if pytrees.is_inexact(leaf) else leaf, dstate)
 
     def step(params, state, x_t):
-        num_lead = jnp.ndim(jax.tree.leaves(x_t)[0]) - 1
+        num_lead = _num_batch_axes(cell, params, state)
 
         @jax.custom_vjp
         def gate(state):
@@ -120,6 +120,12 @@ def clip_state_gradients(cell: Cell, max_norm: float) -> Cell:
         return cell.step(params, gate(state), x_t)
 
     return cell._replace(step=step, linear=None)  # the form's gradient is not clipped
+
+
+def _num_batch_axes(cell: Cell, params: Params, state: State) -> int:
+    """How many axes the state has more than that of one row: inputs and outputs may be of any rank."""
+    row = jax.eval_shape(lambda p: cell.initial_state(p, ()), params)
+    return jnp.ndim(jax.tree.leaves(state)[0]) - jax.tree.leaves(row)[0].ndim
 
 
 def count_parameters(params: PyTree) -> int:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 
 from recurrent.spectra import spectral_radius
 
@@ -99,7 +100,8 @@ def with_spectral_radius(radius: float, base: Initializer | None = None) -> Init
     """Draws from `base` (Gaussian by default) and rescales to a spectral radius of exactly `radius`.
 
     Raises:
-      ValueError: `radius` is negative, or a drawn matrix is asked for that is not square.
+      ValueError: `radius` is negative, a drawn matrix is asked for that is not square, or one was drawn whose
+        eigenvalues are all 0 (under `jit`, its entries become NaN instead).
     """
     if radius < 0:
         raise ValueError(f"a spectral radius cannot be negative; got {radius}")
@@ -107,7 +109,10 @@ def with_spectral_radius(radius: float, base: Initializer | None = None) -> Init
 
     def init(key, shape, dtype=jnp.float32):
         matrix = draw(key, shape, dtype)
-        return matrix * (radius / spectral_radius(matrix))
+        found = spectral_radius(matrix)
+        if not isinstance(found, Tracer) and not found > 0:
+            raise ValueError("with_spectral_radius: the drawn matrix is nilpotent, so no factor gives it a spectral radius")
+        return matrix * (radius / found)
 
     return init
 

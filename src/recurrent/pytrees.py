@@ -82,7 +82,8 @@ def scale_rows(tree: PyTree, exponent: Array) -> PyTree:
         clipped = jnp.clip(exponent, 2 * real.minexp + 2, 2 * real.maxexp - 4)
         clipped = clipped.reshape(clipped.shape + (1,) * (jnp.ndim(leaf) - clipped.ndim))
         half, one = clipped // 2, jnp.ones((), real.dtype)
-        return leaf * jnp.ldexp(one, half) * jnp.ldexp(one, clipped - half)
+        first, second = jnp.ldexp(one, half), jnp.ldexp(one, clipped - half)
+        return leaf * first.astype(leaf.dtype) * second.astype(leaf.dtype)
 
     return jax.tree.map(scale, tree)
 

@@ -114,10 +114,13 @@ def linearized(step: StepFn, params: Params, state: State, x_t: PyTree, *, named
     """
     groups = [jax.tree.leaves(tree) for tree in (params, state, x_t)]
     forward, structure = jax.make_jaxpr(step, return_shape=True)(params, state, x_t)
-    forward = _inlined(forward, *[leaf for group in groups for leaf in group])
+    if named:
+        forward = jax.make_jaxpr(lambda *values: evaluate(forward.jaxpr, forward.consts, values))(*jax.tree.leaves(groups))
+    else:
+        forward = _inlined(forward, *jax.tree.leaves(groups))
     num_state = len(jax.tree.leaves(structure[0]))
     out_floats = [pytrees.is_inexact(leaf) for leaf in jax.tree.leaves(structure)]
-    found = [eqn for eqn in forward.jaxpr.eqns if eqn.primitive.name == "name"] if named else []
+    found = [eqn for eqn in forward.jaxpr.eqns if eqn.primitive.name == "name"]
     names = tuple(map(_full_name, found))
     marks = [jnp.zeros(eqn.outvars[0].aval.shape, eqn.outvars[0].aval.dtype) for eqn in found]
 
@@ -242,6 +245,8 @@ def _inlined(closed: Any, *arguments: Any) -> Any:
 
 
 def _broadcast_operands(equation: Any, values: list[Any]) -> list[Any] | None:
+    if equation.primitive.name == "name":  # a value under two names would be kept twice
+        return values
     shape = equation.outvars[0].aval.shape if equation.outvars else ()
     if equation.primitive.name not in BROADCASTING or all(jnp.shape(v) == shape for v in values):
         return None

@@ -170,10 +170,10 @@ def _interpolate_backward(dh_t: Array, h_tm1: Array, gates: GRUGates) -> tuple[A
 def _reset_before(dtype: DTypeLike | None) -> tuple[Callable, Callable, Callable]:
     def advance(params, h_tm1, z_t):
         hidden = h_tm1.shape[-1]
-        z_t = add_bias(z_t, params.bias)
-        z_rz = z_t[..., : 2 * hidden] + dot(h_tm1, params.recurrent_kernel[:, : 2 * hidden], dtype)
+        z_rz, z_n = jnp.split(add_bias(z_t, params.bias), [2 * hidden], axis=-1)
+        z_rz = z_rz + dot(h_tm1, params.recurrent_kernel[:, : 2 * hidden], dtype)
         r, z = map(checkpoint_name, jnp.split(sigmoid(z_rz), 2, axis=-1), "rz")
-        z_n = z_t[..., 2 * hidden :] + dot(r * h_tm1, params.recurrent_kernel[:, 2 * hidden :], dtype)
+        z_n = z_n + dot(r * h_tm1, params.recurrent_kernel[:, 2 * hidden :], dtype)
         gates = GRUGates(r, z, checkpoint_name(jnp.tanh(z_n), "n"))
         h_t = checkpoint_name(_interpolate(h_tm1, gates), "h")
         return h_t, h_t, GRUTape(h_tm1, gates, None)
@@ -208,10 +208,11 @@ def _reset_before(dtype: DTypeLike | None) -> tuple[Callable, Callable, Callable
 def _reset_after(dtype: DTypeLike | None) -> tuple[Callable, Callable, Callable]:
     def advance(params, h_tm1, z_t):
         hidden = h_tm1.shape[-1]
-        z_t, s_t = add_bias(z_t, params.bias), dot(h_tm1, params.recurrent_kernel, dtype)
-        r, z = map(checkpoint_name, jnp.split(sigmoid((z_t + s_t)[..., : 2 * hidden]), 2, axis=-1), "rz")
-        s = add_bias(s_t[..., 2 * hidden :], params.recurrent_bias)
-        gates = GRUGates(r, z, checkpoint_name(jnp.tanh(z_t[..., 2 * hidden :] + r * s), "n"))
+        z_rz, z_n = jnp.split(add_bias(z_t, params.bias), [2 * hidden], axis=-1)
+        s_rz, s_n = jnp.split(dot(h_tm1, params.recurrent_kernel, dtype), [2 * hidden], axis=-1)
+        r, z = map(checkpoint_name, jnp.split(sigmoid(z_rz + s_rz), 2, axis=-1), "rz")
+        s = add_bias(s_n, params.recurrent_bias)
+        gates = GRUGates(r, z, checkpoint_name(jnp.tanh(z_n + r * s), "n"))
         h_t = checkpoint_name(_interpolate(h_tm1, gates), "h")
         return h_t, h_t, GRUTape(h_tm1, gates, s)
 

@@ -50,7 +50,7 @@ def describe(params: Params) -> list[BlockReport]:
     """
     reports = []
     for name, leaf in zip(leaf_names(params), jax.tree.leaves(params), strict=True):
-        if leaf.ndim != 2 or leaf.shape[1] % leaf.shape[0]:
+        if leaf.ndim != 2 or not leaf.size or leaf.shape[1] % leaf.shape[0]:
             continue
         size = leaf.shape[0]
         blocks = jnp.moveaxis(leaf.reshape(size, -1, size), 1, 0).astype(jnp.promote_types(leaf.dtype, jnp.float32))
