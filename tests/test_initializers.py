@@ -8,7 +8,7 @@ from helpers import equations
 
 from recurrent import describe, elman, flax_like, gru, irnn, keras_like, learned_state, lstm, torch_like
 from recurrent.batching import pad, truncate
-from recurrent.initializers import gaussian, identity, normal, orthogonal, with_spectral_radius
+from recurrent.initializers import gaussian, identity, normal, orthogonal, with_spectral_radius, zeros
 
 H = 128
 
@@ -134,3 +134,14 @@ def test_bad_padding_is_refused(sequences, options, message):
 
 def test_truncate_leaves_short_sequences_alone():
     np.testing.assert_array_equal(truncate(np.arange(3), 5), np.arange(3))
+
+
+def test_torch_like_biases_of_the_gru_have_torchs_variances():
+    """Var U(±k) = k²/3 with k = 1/√h; r and z add two of them, b_n and b_hn stand alone."""
+    hidden = 1500
+    options = torch_like("gru") | {"recurrent_init": zeros}
+    params = gru(1, hidden, reset="after", **options).init(jax.random.key(3))
+    one = 1 / (3 * hidden)
+    variances = [float(np.var(b)) for b in (*np.split(np.asarray(params.bias), 3), params.recurrent_bias)]
+    np.testing.assert_allclose(variances, [2 * one, 2 * one, one, one], rtol=0.15)
+    assert np.max(np.abs(params.recurrent_bias)) <= hidden**-0.5

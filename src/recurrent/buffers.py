@@ -27,8 +27,14 @@ def step_shapes(tree: PyTree) -> PyTree:
 
 
 def read(tree: PyTree, t: Index) -> PyTree:
-    """Step t of every leaf."""
-    return jax.tree.map(lambda leaf: lax.dynamic_index_in_dim(leaf, t, 0, keepdims=False), tree)
+    """Step t of every leaf; zeros where there are no steps, for loops that are traced and never run."""
+
+    def of_leaf(leaf):
+        if leaf.shape[0] == 0:
+            return jnp.zeros(leaf.shape[1:], leaf.dtype)
+        return lax.dynamic_index_in_dim(leaf, t, 0, keepdims=False)
+
+    return jax.tree.map(of_leaf, tree)
 
 
 def write(tree: PyTree, t: Index, step: PyTree) -> PyTree:
@@ -56,6 +62,8 @@ def over_chunks(body: Callable[[Index, int, Any], Any], carry: Any, num_steps: i
       size: of the chunks.
       reverse: from the last chunk to the first.
     """
+    if num_steps == 0:
+        return carry
     if size is num_steps:  # also where the length is not known yet
         return body(0, size, carry)
     count, rest = divmod(num_steps, size)

@@ -42,10 +42,17 @@ def draw_blocks(initializer: Initializer | Fused, key: Array, rows: int, width: 
     return jnp.concatenate([initializer(k, (rows, width), wide) for k in keys], axis=-1).astype(dtype)
 
 
-def draw_bias(initializer: Initializer, key: Array, width: int, gates: int, dtype: Any) -> Array:
-    """Draws a `[gates * width]` bias gate by gate."""
+class PerGate(NamedTuple):
+    """Marks initialisers of a bias that differ from gate to gate, in the order of the gates."""
+
+    initializers: tuple[Initializer, ...]
+
+
+def draw_bias(initializer: Initializer | PerGate, key: Array, width: int, gates: int, dtype: Any) -> Array:
+    """Draws a `[gates * width]` bias gate by gate; a `PerGate` of more gates than asked for gives its last ones."""
     keys = jax.random.split(key, gates)
-    return jnp.concatenate([initializer(k, (width,), _drawing_dtype(dtype)) for k in keys]).astype(dtype)
+    own = initializer.initializers[-gates:] if isinstance(initializer, PerGate) else (initializer,) * gates
+    return jnp.concatenate([i(k, (width,), _drawing_dtype(dtype)) for i, k in zip(own, keys, strict=True)]).astype(dtype)
 
 
 def _drawing_dtype(dtype: Any) -> Any:
@@ -140,11 +147,14 @@ def _forget_bias(cell: str, value: float) -> dict[str, Any]:
 def torch_like(cell: str) -> dict[str, Any]:
     """Options that give a cell torch's initial distribution: U(±1/√hidden) everywhere, no forget bias.
 
-    Torch has two biases per gate; here they are one, drawn as the sum of two. Spectral radius of a recurrent block:
+    Torch has two biases per gate; here they are one, drawn as the sum of two, but those of the GRU's candidate, which stay two
+    (b_n and, with `reset="after"`, b_hn) and are drawn as one each. Spectral radius of a recurrent block:
     near 1/√3 = 0.58, about 0.62 at hidden size 128. Use as `lstm(28, 128, **torch_like("lstm"))`.
     """
     uniform = uniform_by_hidden()
-    options = {"kernel_init": uniform, "recurrent_init": uniform, "bias_init": uniform_by_hidden(2)}
+    both = uniform_by_hidden(2)
+    bias = PerGate((both, both, uniform)) if cell == "gru" else both
+    options = {"kernel_init": uniform, "recurrent_init": uniform, "bias_init": bias}
     return options | _forget_bias(cell, 0.0)
 
 

@@ -26,7 +26,7 @@ from recurrent.cells.common import (
     sum_rows,
     zero_state,
 )
-from recurrent.initializers import Fused, Initializer, draw_bias, draw_blocks, glorot_uniform, orthogonal, zeros
+from recurrent.initializers import Fused, Initializer, PerGate, draw_bias, draw_blocks, glorot_uniform, orthogonal, zeros
 from recurrent.types import Adjoint, Cell
 
 
@@ -86,7 +86,7 @@ def gru(
     reset: Literal["before", "after"] = "before",
     kernel_init: Initializer | Fused = glorot_uniform,
     recurrent_init: Initializer | Fused = orthogonal(),
-    bias_init: Initializer = zeros,
+    bias_init: Initializer | PerGate = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
 ) -> Cell:
@@ -102,7 +102,7 @@ def gru(
       reset: where the reset gate acts.
       kernel_init: initialiser of U, called per gate unless `Fused`.
       recurrent_init: initialiser of W, called per gate unless `Fused`.
-      bias_init: initialiser of b, called per gate.
+      bias_init: initialiser of b, called per gate, and of b_hn.
       dtype: dtype of the matrix products; that of the parameters by default. The state is at least float32.
       param_dtype: dtype of the parameters.
 

@@ -1,5 +1,6 @@
 """Jacobians of the state: one step's, and their product over many steps."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -89,7 +90,7 @@ def transport(
     sequence = in_run_order(sequence, reverse)
 
     def products(jacobian: Callable, inputs: PyTree) -> tuple[Array, Array]:
-        size = sum(leaf[0].size for leaf in jax.tree.leaves(inputs[0]) if pytrees.is_inexact(leaf))
+        size = sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(inputs[0]) if pytrees.is_inexact(leaf))
         dtype = next(leaf.dtype for leaf in jax.tree.leaves(inputs[0]) if pytrees.is_inexact(leaf))
 
         def step(carry, inputs_t):

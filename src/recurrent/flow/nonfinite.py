@@ -56,7 +56,7 @@ def first_nonfinite_step(
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
     found = _nonfinite(cell, params, sequence, loss, reverse)
     bad, bad_gradient = (jnp.any(jnp.stack(jax.tree.leaves(tree)), axis=0) for tree in found)
-    first = jnp.where(bad.any(axis=0), jnp.argmax(bad, axis=0), num_steps)
+    first = jnp.argmax(jnp.concatenate([bad, jnp.ones_like(bad_gradient[:1])]), axis=0)  # T if no step is bad
     last = jnp.where(bad_gradient.any(axis=0), num_steps - jnp.argmax(bad_gradient[::-1], axis=0), -1)
     return NonFinite(first, last)
 

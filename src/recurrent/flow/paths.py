@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from recurrent import pytrees
+from recurrent import buffers, pytrees
 from recurrent.bptt import inexact, record
 from recurrent.sequences import in_run_order, num_batch_axes, prepare
 from recurrent.types import Cell, Params, PyTree, State
@@ -69,7 +69,7 @@ def path_shares(
         other, _ = recorded.retreat(t, other, recorded.no_outputs())
         leaving = [jnp.zeros_like(d) if within else d for d, within in zip(direct, inside, strict=True)]
         if mask is not None:  # at a held step nothing moves, so nothing leaves the direct path either
-            leaving = pytrees.where(mask[t], leaving, pytrees.zeros_like(leaving))
+            leaving = pytrees.where(buffers.read(mask, t), leaving, pytrees.zeros_like(leaving))
         direct = jax.tree.map(jnp.subtract, direct, leaving)
         pair, gained = pytrees.normalize_rows((direct, pytrees.add(other, leaving)), batch_axes)
         exponent = exponent + gained
