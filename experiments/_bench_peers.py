@@ -114,7 +114,7 @@ def _flax_nnx(network: Network, input_size: int, size: Size) -> Layer:
 
 
 def _haiku(network: Network, input_size: int, size: Size) -> Layer:
-    import haiku as hk
+    import haiku as hk  # pyright: ignore[reportMissingImports]
 
     kind = {"lstm": hk.LSTM, "gru": hk.GRU}[network.cell]
 
@@ -143,7 +143,7 @@ def _haiku(network: Network, input_size: int, size: Size) -> Layer:
 
 
 def _equinox(network: Network, input_size: int, size: Size) -> Layer:
-    import equinox as eqx
+    import equinox as eqx  # pyright: ignore[reportMissingImports]
 
     kind = {"lstm": eqx.nn.LSTMCell, "gru": eqx.nn.GRUCell}[network.cell]
     template = kind(input_size, size.hidden, key=jax.random.key(0))

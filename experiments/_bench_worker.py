@@ -157,7 +157,7 @@ def _jax_program(peer: str, network: Network, size: Size, training: bool) -> Pro
 
 def _torch_program(peer: str, network: Network, size: Size, training: bool) -> Program:
     import jax
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     from experiments._bench_peers import torch_layout
 

@@ -15,7 +15,8 @@ def flagged_step(
 ) -> tuple[State, PyTree]:
     """One step with its flags: no gradient beyond cuts, resets, then the step, then the mask."""
     if flags_t.cuts is not None:
-        state_tm1 = jax.tree.map(lambda s: jnp.where(flags_t.cuts, jax.lax.stop_gradient(s), s), state_tm1)
+        here = flags_t.cuts
+        state_tm1 = jax.tree.map(lambda s: jnp.where(here, jax.lax.stop_gradient(s), s), state_tm1)
     if flags_t.resets is not None:
         state_tm1 = pytrees.where(flags_t.resets, fresh, state_tm1)
     state_t, y_t = step(params, state_tm1, x_t)

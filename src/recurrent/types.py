@@ -34,7 +34,7 @@ class InitialStateFn(Protocol):
 class StepFn(Protocol):
     """One step of a recurrence, in the order of `jax.lax.scan`."""
 
-    def __call__(self, params: Params, state: State, x_t: PyTree) -> tuple[State, PyTree]:
+    def __call__(self, params: Params, state: State, x_t: PyTree, /) -> tuple[State, PyTree]:
         """Maps the state before the step and the input to the state after it and the output."""
         ...
 

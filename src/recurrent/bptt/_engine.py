@@ -225,7 +225,7 @@ def steps_of(phases: Phases, part: Run, record: Record, start, size: int, before
     after = [leaf if leaf is None else buffers.read_span(leaf, start, size) for leaf in record.states]
     known |= {v: leaf for v, leaf in zip(p.state_t, after, strict=True) if v in phases.reads and leaf is not None}
     for v, edge, leaf, fresh in zip(p.state, before, after, part.fresh, strict=True):
-        if v in phases.reads:
+        if v in phases.reads and leaf is not None:
             shifted = jnp.concatenate([leaf[1:], edge[None]] if reverse else [edge[None], leaf[:-1]])[:size]
             known[v] = _after_resets(part.flags.resets, fresh, shifted)
     known |= dict(zip(p.x, part.xs, strict=True))

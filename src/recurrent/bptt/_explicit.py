@@ -93,22 +93,22 @@ def backpropagate(
     _check("dfinal_state", dfinal_state, shapes[0])
     _check("dys", dys, shapes[1])
     if adjoint is not None:
-        *gradients, dstates, deltas = sweep_by_hand(adjoint, params, sequence, dys, dfinal_state, reverse=reverse)
-        return Gradients(*gradients, Trace(dstates, deltas) if trace else None)
+        by_hand = sweep_by_hand(adjoint, params, sequence, dys, dfinal_state, reverse=reverse)
+        dparams, dstate, dfresh, dxs, dstates, deltas = by_hand
+        return Gradients(dparams, dstate, dfresh, dxs, Trace(dstates, deltas) if trace else None)
     phases = phases_of(cell, params, sequence, named=trace)
     run = run_of(sequence)
     options: dict[str, Any] = {"chunk": _engine.chunk_size(phases, run.xs[0].shape[0]), "reverse": reverse}
     _, _, record = _engine.forward(phases, params, run, **options)
     cotangents = inexact_cotangents(dfinal_state, shapes[0]), inexact_cotangents(dys, shapes[1])
     found = _engine.backward(phases, params, run, record, *cotangents, trace=trace, **options)
-    given = (params, sequence.state, sequence.state, sequence.xs)
-    parts = zip((found.params, found.state, found.fresh, found.xs), given, strict=True)
+    dstate, dfresh = filled(found.state, sequence.state), filled(found.fresh, sequence.state)
     traced = None
     if trace:
         steps = jax.tree.map(lambda s: jax.ShapeDtypeStruct((len(run.xs[0]), *s.shape), s.dtype), sequence.state)
         deltas = dict(zip(phases.program.names, found.named, strict=True))
         traced = Trace(filled(found.dstates, steps), deltas)
-    return Gradients(*(filled(gradients, tree) for gradients, tree in parts), traced)
+    return Gradients(filled(found.params, params), dstate, dfresh, filled(found.xs, sequence.xs), traced)
 
 
 def explicit_scan(cell: Cell, params: Params, sequence: Sequence, *, reverse: bool, unroll: int, checkpoint_every: int | None):
@@ -163,7 +163,8 @@ def phases_of(cell: Cell, params: Params, sequence: Sequence, *, named: bool = F
 
 def run_of(sequence: Sequence) -> Run:
     """The flattened arguments of a run."""
-    return Run(*map(jax.tree.leaves, (sequence.xs, sequence.state, sequence.fresh)), sequence.flags)
+    xs, state, fresh = map(jax.tree.leaves, sequence[:3])
+    return Run(xs, state, fresh, sequence.flags)
 
 
 def inexact(tree: PyTree) -> list[Array]:

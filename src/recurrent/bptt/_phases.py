@@ -144,14 +144,15 @@ class Phases:
         rows = self._program_of_rows(num_steps)
         if rows is None:
             variables = list(steps)
-            part = carve(self.program, *border)
+            part = carve(self.program, border.given, border.wanted)
             run = lambda values: part(weights | dict(zip(variables, values, strict=True)))  # noqa: E731
             return jax.vmap(run, axis_size=num_steps)(list(steps.values()))
         lead = len(self.batch_shape)
         count = math.prod((num_steps, *self.batch_shape))
         flat = [value.reshape(count, *value.shape[1 + lead :]) for value in steps.values()]
         variables = self.program.counterparts([*weights, *steps], rows)
-        part = carve(rows, *(self.program.counterparts(side, rows) for side in border), rule)
+        given, wanted = (self.program.counterparts(side, rows) for side in border)
+        part = carve(rows, given, wanted, rule)
         found = part(dict(zip(variables, [*weights.values(), *flat], strict=True)))
         return [value.reshape(num_steps, *self.batch_shape, *value.shape[1:]) for value in found]
 
@@ -211,7 +212,7 @@ class Phases:
         return True
 
 
-def _transposed(function, shapes, cotangents):
+def _transposed(function: Any, shapes: Any, cotangents: Arrays) -> Any:
     if not jax.tree.leaves(shapes):
         return shapes
     return jax.linear_transpose(function, *shapes)(cotangents)

@@ -7,7 +7,7 @@ belongs before the loop over time, in it, and after it; `carve` cuts such a part
 
 import contextlib
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -143,11 +143,29 @@ def linearized(step: StepFn, params: Params, state: State, x_t: PyTree, *, named
     moved = ([t for group in groups for t in tangents(group)], marks)
     closed = _inlined(jax.make_jaxpr(both)(groups, moved), *groups[0], *groups[1], *groups[2], *moved[0], *moved[1])
     counts = [*map(len, groups), *(len(tangents(group)) for group in groups), len(marks)]
-    given = _divide(closed.jaxpr.invars, counts)
+    params_v, state_v, x_v, dparams, dstate, dx, dnames = _divide(closed.jaxpr.invars, counts)
     num_outputs, num_dstate = len(out_floats), sum(out_floats[:num_state])
-    results = _divide(closed.jaxpr.outvars, [num_state, num_outputs - num_state, num_dstate, sum(out_floats) - num_dstate])
+    state_t, y_t, dstate_t, dy_t = _divide(
+        closed.jaxpr.outvars, [num_state, num_outputs - num_state, num_dstate, sum(out_floats) - num_dstate]
+    )
+    constants = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
     program = Program(
-        closed.jaxpr.eqns, dict(zip(closed.jaxpr.constvars, closed.consts, strict=True)), *given, *results, names, {}, {}
+        equations=closed.jaxpr.eqns,
+        constants=constants,
+        params=params_v,
+        state=state_v,
+        x=x_v,
+        dparams=dparams,
+        dstate=dstate,
+        dx=dx,
+        dnames=dnames,
+        state_t=state_t,
+        y_t=y_t,
+        dstate_t=dstate_t,
+        dy_t=dy_t,
+        names=names,
+        depends={},
+        maker={},
     )
     _sort(program)
     return program
@@ -232,7 +250,7 @@ def _mark_jvp(primals, tangents):
     return primals[0], tangents[0] + tangents[1]
 
 
-def _marking(marks: Iterable[Any]) -> Callable:
+def _marking(marks: Iterator[Any]) -> Callable:
     def rule(equation, values):
         return [_mark(values[0], next(marks))] if equation.primitive.name == "name" else None
 
@@ -272,8 +290,8 @@ def _apply(equation: Any, values: list[Any], rule: Callable | None) -> list[Any]
 
 def _divide(items: Sequence[Any], counts: Iterable[int]) -> list[list[Any]]:
     """Consecutive groups of the given sizes."""
-    items = iter(items)
-    return [[next(items) for _ in range(count)] for count in counts]
+    remaining = iter(items)
+    return [[next(remaining) for _ in range(count)] for count in counts]
 
 
 def _sort(program: Program) -> None:
