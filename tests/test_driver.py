@@ -304,3 +304,34 @@ def test_a_wrong_adjoint_is_caught_and_named():
     assert not report.passed
     assert report.worst.name == "params.bias"
     assert "DISAGREE, worst at params.bias" in str(report)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("backprop", ["autodiff", "explicit"])
+def test_a_cell_that_is_singular_at_zero_sees_no_padding(backprop, reverse):
+    """h_t = tanh(h_{t-1} w + x_t / |x_t|): holes, front padding, NaN, and a row without any step; the oracle runs row by row."""
+
+    def step(w, h_tm1, x_t):
+        h_t = jnp.tanh(h_tm1 * w + x_t / jnp.linalg.norm(x_t, axis=-1, keepdims=True))
+        return h_t, h_t
+
+    cell = Cell(lambda key: jnp.ones(()), lambda w, b=(): jnp.zeros((*b, D)), step)
+    mask = np.array([[0, 1, 0], [0, 1, 0], [1, 0, 0], [0, 0, 0], [1, 1, 0]], bool)
+    xs = jnp.where(mask[..., None], random_array((5, 3, D), 1), jnp.nan)
+    weights = random_array((5, 3, D), 2)
+
+    def loss(w, xs):
+        return jnp.sum(weights * unroll(cell, w, xs, mask=jnp.asarray(mask), reverse=reverse, backprop=backprop)[1])
+
+    found = jax.jit(jax.value_and_grad(loss, (0, 1)))(jnp.full((), 0.7), xs)
+
+    def by_rows(w, xs):
+        total = 0.0
+        for row in range(3):
+            kept = np.flatnonzero(mask[:, row])
+            if len(kept):
+                total += jnp.sum(weights[kept, row] * unroll(cell, w, xs[kept, row], reverse=reverse)[1])
+        return total
+
+    value, (dw, dxs) = jax.value_and_grad(by_rows, (0, 1))(jnp.full((), 0.7), xs)
+    assert relative_error(found, (value, (dw, jnp.where(mask[..., None], dxs, 0)))) < 1e-10

@@ -31,7 +31,7 @@ class Sequence(NamedTuple):
     """The checked arguments of a driver.
 
     Attributes:
-      xs: inputs `[T, *batch, ...]` with 0 in masked steps.
+      xs: inputs `[T, *batch, ...]`, those of masked steps replaced by others of their row.
       state: the state before the first step.
       fresh: the cell's own initial state, which resets return to; equal to `state` where none was given.
       flags: per-step flags.
@@ -76,7 +76,7 @@ def prepare(
     if resets is not None:
         resets = _check_flags("resets", resets, (num_steps, *batch_shape))
     if mask is not None:
-        xs = pytrees.where(mask, xs, pytrees.zeros_like(xs))  # before the cell, so that NaN in the padding stays out
+        xs = _without_padding(xs, mask)
     fresh = cell.initial_state(params, batch_shape)
     state = fresh if state is None else jax.tree.map(jnp.asarray, state)
     _check_same_state("the given state", state, fresh, "take it from cell.initial_state or from a previous run's final state")
@@ -99,6 +99,27 @@ def flipped(tree: PyTree, reverse: bool) -> PyTree:
 def num_batch_axes(xs: PyTree) -> int:
     """Counts the axes between time and features in `[T, *batch, features]`."""
     return jnp.ndim(jax.tree.leaves(xs)[0]) - 2
+
+
+def _without_padding(xs: PyTree, mask: Array) -> PyTree:
+    """Inputs with another input of their row in masked steps: the last valid one before, or else the first one.
+
+    NaN in the padding reaches no cell, and a cell that is singular at 0, such as x / |x|, sees nothing that it would not see
+    anyway. A row without any valid step gets ones (zeros where inputs are integers).
+    """
+    if mask.shape[0] == 0:
+        return xs
+    steps = jnp.arange(mask.shape[0]).reshape(-1, *[1] * (mask.ndim - 1))
+    earlier = jax.lax.cummax(jnp.where(mask, steps, jnp.full_like(steps, -1)))
+    index = jnp.where(earlier >= 0, earlier, jnp.argmax(mask, axis=0, keepdims=True).astype(steps.dtype))
+    valid = jnp.broadcast_to(mask.any(axis=0, keepdims=True), mask.shape)
+
+    def leaf(x):
+        rows = index.reshape(index.shape + (1,) * (x.ndim - index.ndim))
+        neutral = jnp.ones_like(x) if pytrees.is_inexact(x) else jnp.zeros_like(x)
+        return jax.lax.stop_gradient(pytrees.where(valid, jnp.take_along_axis(x, rows, axis=0), neutral))
+
+    return pytrees.where(mask, xs, jax.tree.map(leaf, xs))
 
 
 def _steps_and_batch(xs: PyTree) -> tuple[int, tuple[int, ...]]:

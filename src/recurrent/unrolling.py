@@ -32,13 +32,16 @@ def unroll(
 ) -> tuple[State, PyTree]:
     """Runs a cell over a sequence: s_t, y_t = step(s_{t-1}, x_t) for t = 1 ... T.
 
+    Sequences are time-major, `[T, *batch, features]`: give batch-major ones as `jnp.swapaxes(xs, 0, 1)`, or the run goes over the
+    batch without a word.
+
     Call it under `jax.jit`: called eagerly, the loop is compiled anew every time (about 100 ms instead of 0.02).
 
         run = jax.jit(functools.partial(unroll, cell))
         final_state, ys = run(params, xs, lengths=lengths)
 
-    A masked step holds the state and outputs 0; its input is replaced by 0 before the cell sees it, so NaN in the padding
-    reaches neither values nor gradients. All states instead of outputs: `unroll(emit_state(cell), ...)`. Two runs, the
+    A masked step holds the state and outputs 0; its input is replaced by another one of its row before the cell sees it, so NaN
+    in the padding reaches neither values nor gradients. All states instead of outputs: `unroll(emit_state(cell), ...)`. Two runs, the
     second from the first one's final state, equal one run over the concatenated sequence.
 
     Args:
