@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 from jax import Array
 
-from recurrent import ElmanParams, GRUParams, LSTMParams, ResetAfterGRUParams
+from recurrent.cells import ElmanParams, GRUParams, LSTMParams, ResetAfterGRUParams
 
 Weights = Mapping[str, Array]
 Modules = Mapping[str, Weights]

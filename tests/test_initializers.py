@@ -6,9 +6,20 @@ import numpy as np
 import pytest
 from helpers import equations
 
-from recurrent import describe, elman, flax_like, gru, irnn, keras_like, learned_state, lstm, torch_like
-from recurrent.batching import pad, truncate
-from recurrent.initializers import gaussian, identity, normal, orthogonal, with_spectral_radius, zeros
+from recurrent import describe, elman, gru, learned_state, lstm
+from recurrent.data import pad, truncate
+from recurrent.initializers import (
+    flax_like,
+    gaussian,
+    identity,
+    irnn,
+    keras_like,
+    normal,
+    orthogonal,
+    torch_like,
+    with_spectral_radius,
+    zeros,
+)
 
 H = 128
 

@@ -1,23 +1,27 @@
 """Imports inside the package point to lower floors only, and importing it stays light."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
 import recurrent
 
-PACKAGE = Path(recurrent.__file__).parent
+PACKAGE = Path(recurrent.initializers.__file__).parent
 FLOORS = [
-    {"types", "pytrees", "activations", "spectra", "chunks", "buffers"},
-    {"initializers", "batching", "losses", "sequences", "clipping"},
-    {"scanning"},
-    {"cells", "combine", "bptt"},
-    {"stacking", "transition", "noise"},
-    {"unrolling"},
-    {"layers", "flow", "checking", "parallel", "readout", "recursive", "attention", "decoding"},
-    {"seq2seq", "training", "checkpoints", "plotting", "tasks"},
-    {"loop", "interop"},
+    {"made", "activations", "spectra", "exporting"},
+    {"types"},
+    {"pytrees", "losses"},
+    {"checks"},
+    {"initializers", "data"},
+    {"dense", "sequences"},
+    {"cells", "wrappers"},
+    {"bptt"},
+    {"unrolling", "train"},
+    {"parallel", "flow"},
+    {"layers"},
+    {"seq2seq"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -39,34 +43,50 @@ def imported_rooms(path: Path) -> set[str]:
 
 def test_imports_point_to_lower_floors():
     files = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
-    assert {room_of(path) for path in files} <= set(FLOOR_OF)
+    assert {room_of(path) for path in files} == set(FLOOR_OF)
     climbs = [
         f"{path.relative_to(PACKAGE)} imports {room}"
         for path in files
         for room in imported_rooms(path)
-        # pytrees may name the types of its own floor; rooms may have several files
-        if room != room_of(path) and room != "types" and FLOOR_OF[room] >= FLOOR_OF[room_of(path)]
+        if room != room_of(path) and FLOOR_OF[room] >= FLOOR_OF[room_of(path)]
     ]
     assert not climbs
 
 
-def test_drivers_do_not_know_cells():
+DRIVERS = {"sequences", "bptt", "unrolling", "parallel"}
+
+
+def test_drivers_and_cells_do_not_know_each_other():
     for path in PACKAGE.rglob("*.py"):
-        assert room_of(path) not in ("bptt", "unrolling", "scanning", "sequences") or "cells" not in imported_rooms(path)
+        if room_of(path) in DRIVERS:
+            assert not imported_rooms(path) & {"cells", "wrappers"}
+        if room_of(path) in ("cells", "wrappers"):
+            assert not imported_rooms(path) & DRIVERS
 
 
-def test_cells_and_combinators_do_not_know_drivers():
-    rooms = ("cells", "stacking", "transition", "noise", "combine")
-    for path in PACKAGE.rglob("*.py"):
-        assert room_of(path) not in rooms or not imported_rooms(path) & {"bptt", "unrolling", "scanning", "sequences"}
+def test_rooms_are_namespaces_of_functions():
+    """`recurrent.cells.lstm` is the function, not a module; every namespace is there after `import recurrent`."""
+    for room in PACKAGE.iterdir():
+        if room.is_dir() and room.name != "__pycache__":
+            assert all(path.name.startswith("_") for path in room.glob("*.py"))
+            namespace = getattr(recurrent, room.name)
+            assert len(namespace.__all__) == len(set(namespace.__all__)) > 1
+            assert not any(inspect.ismodule(getattr(namespace, name)) for name in namespace.__all__)
+    functions = [name for name in recurrent.__all__ if not inspect.ismodule(getattr(recurrent, name))]
+    assert 25 <= len(functions) <= 35
+    assert "cells" in recurrent.__all__
 
 
-def test_no_module_bears_the_name_of_a_public_function():
-    modules = {path.stem for path in PACKAGE.glob("*.py")} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
-    assert not modules & set(recurrent.__all__)
+def test_every_public_function_and_class_is_documented():
+    for room in (name for name in recurrent.__all__ if inspect.ismodule(getattr(recurrent, name))):
+        namespace = getattr(recurrent, room)
+        for name in getattr(namespace, "__all__", []):
+            thing = getattr(namespace, name)
+            if inspect.isfunction(thing) or inspect.isclass(thing):
+                assert thing.__doc__, f"recurrent.{room}.{name} has no docstring"
 
 
 def test_importing_the_package_does_not_import_the_extras():
-    code = "import recurrent, sys; print([m for m in ('matplotlib', 'sklearn', 'babel', 'tyro') if m in sys.modules])"
+    code = "import recurrent, sys; print([m for m in ('matplotlib', 'sklearn', 'babel', 'tyro', 'orbax') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

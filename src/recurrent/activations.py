@@ -39,3 +39,8 @@ def get_activation(name: str) -> Activation:
     if name not in ACTIVATIONS:
         raise ValueError(f"unknown activation {name!r}: choose one of {sorted(ACTIVATIONS)}, or pass a callable")
     return ACTIVATIONS[name]
+
+
+def elementwise(activation: str | Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """Returns the function of a named activation, or the given function."""
+    return activation if callable(activation) else get_activation(activation).apply

@@ -5,6 +5,8 @@ of one block (`[hidden, hidden]` for recurrent kernels), so "orthogonal" means t
 `Fused` to draw all gates as one wide matrix instead, which is what Keras does.
 """
 
+import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +15,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.core import Tracer
 
+from recurrent import checks
+from recurrent.made import Made, remembered
+from recurrent.pytrees import at_least_float32
 from recurrent.spectra import spectral_radius
 
 Initializer = Callable[..., Array]
@@ -20,11 +25,26 @@ Initializer = Callable[..., Array]
 zeros: Initializer = jax.nn.initializers.zeros
 """0 everywhere: spectral radius 0."""
 
-glorot_uniform: Initializer = jax.nn.initializers.glorot_uniform()
-"""U(±√(6 / (fan_in + fan_out))); a square block has entries of variance 1/n and a spectral radius near 1."""
 
-lecun_normal: Initializer = jax.nn.initializers.lecun_normal()
-"""Truncated normal of variance 1/fan_in; a square block has a spectral radius near 1."""
+def glorot_uniform(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """U(±√(6 / (fan_in + fan_out))); a square block has entries of variance 1/n and a spectral radius near 1."""
+    return jax.nn.initializers.glorot_uniform()(key, shape, dtype)
+
+
+def lecun_normal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """Truncated normal of variance 1/fan_in; a square block has a spectral radius near 1."""
+    return jax.nn.initializers.lecun_normal()(key, shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Drawn(Made):
+    """An initialiser with options, which it prints and compares by."""
+
+    draw: Callable[[Array, tuple[int, ...], Any], Array]
+
+    def __call__(self, key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        """Draws an array."""
+        return self.draw(key, shape, dtype)
 
 
 class Fused(NamedTuple):
@@ -33,34 +53,33 @@ class Fused(NamedTuple):
     initializer: Initializer
 
 
-def draw_blocks(initializer: Initializer | Fused, key: Array, rows: int, width: int, gates: int, dtype: Any) -> Array:
-    """Draws a `[rows, gates * width]` kernel gate by gate, or at once if the initialiser is `Fused`."""
-    wide = _drawing_dtype(dtype)
-    if isinstance(initializer, Fused):
-        return initializer.initializer(key, (rows, gates * width), wide).astype(dtype)
-    keys = jax.random.split(key, gates)
-    return jnp.concatenate([initializer(k, (rows, width), wide) for k in keys], axis=-1).astype(dtype)
-
-
 class PerGate(NamedTuple):
     """Marks initialisers of a bias that differ from gate to gate, in the order of the gates."""
 
     initializers: tuple[Initializer, ...]
 
 
+def draw(initializer: Initializer, key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Draws in at least float32, for there is no QR decomposition of half precision, and stores in `dtype`."""
+    return initializer(key, shape, at_least_float32(dtype)).astype(dtype)
+
+
+def draw_blocks(initializer: Initializer | Fused, key: Array, rows: int, width: int, gates: int, dtype: Any) -> Array:
+    """Draws a `[rows, gates * width]` kernel gate by gate, or at once if the initialiser is `Fused`."""
+    if isinstance(initializer, Fused):
+        return draw(initializer.initializer, key, (rows, gates * width), dtype)
+    return jnp.concatenate([draw(initializer, k, (rows, width), dtype) for k in jax.random.split(key, gates)], axis=-1)
+
+
 def draw_bias(initializer: Initializer | PerGate, key: Array, width: int, gates: int, dtype: Any) -> Array:
     """Draws a `[gates * width]` bias gate by gate; a `PerGate` of more gates than asked for gives its last ones."""
     keys = jax.random.split(key, gates)
     own = initializer.initializers[-gates:] if isinstance(initializer, PerGate) else (initializer,) * gates
-    return jnp.concatenate([i(k, (width,), _drawing_dtype(dtype)) for i, k in zip(own, keys, strict=True)]).astype(dtype)
+    return jnp.concatenate([draw(i, k, (width,), dtype) for i, k in zip(own, keys, strict=True)])
 
 
-def _drawing_dtype(dtype: Any) -> Any:
-    """Matrices are drawn in at least float32: there is no QR decomposition of half precision."""
-    return jnp.float32 if jnp.finfo(dtype).bits < 32 else dtype
-
-
-def orthogonal(gain: float = 1.0) -> Initializer:
+@remembered
+def orthogonal(gain: float = 1.0) -> Drawn:
     """Returns a Haar-random orthogonal matrix times `gain`: every eigenvalue and singular value has modulus `gain`.
 
     Under `vmap` the matrices are drawn one after another: on a machine with few cores, the batched QR decompositions of several
@@ -68,79 +87,83 @@ def orthogonal(gain: float = 1.0) -> Initializer:
 
     Reference: Saxe, McClelland & Ganguli (2014), Exact solutions to the nonlinear dynamics of learning.
     """
-    draw = jax.nn.initializers.orthogonal(scale=gain)
+    haar = jax.nn.initializers.orthogonal(scale=gain)
 
-    def init(key, shape, dtype=jnp.float32):
-        return jax.custom_batching.sequential_vmap(lambda key: draw(key, shape, dtype))(key)
+    def init(key, shape, dtype):
+        return jax.custom_batching.sequential_vmap(lambda key: haar(key, shape, dtype))(key)
 
-    return init
+    return Drawn(init)
 
 
-def identity(gain: float = 1.0) -> Initializer:
+@remembered
+def identity(gain: float = 1.0) -> Drawn:
     """Returns `gain * I`: spectral radius `gain`.
 
     Reference: Le, Jaitly & Hinton (2015), A simple way to initialize recurrent networks of rectified linear units.
     """
 
-    def init(key, shape, dtype=jnp.float32):
+    def init(key, shape, dtype):
         del key
         return gain * jnp.eye(*shape, dtype=dtype)
 
-    return init
+    return Drawn(init)
 
 
-def gaussian(gain: float = 1.0) -> Initializer:
+@remembered
+def gaussian(gain: float = 1.0) -> Drawn:
     """Returns entries of N(0, gain² / fan_in): the spectral radius of a square block tends to `gain` (Girko's law)."""
 
-    def init(key, shape, dtype=jnp.float32):
+    def init(key, shape, dtype):
         return (gain / shape[0] ** 0.5) * jax.random.normal(key, shape, dtype)
 
-    return init
+    return Drawn(init)
 
 
-def normal(standard_deviation: float) -> Initializer:
+@remembered
+def normal(standard_deviation: float) -> Drawn:
     """Returns entries of N(0, standard_deviation²); a square block has spectral radius near `standard_deviation * √n`."""
-    return jax.nn.initializers.normal(standard_deviation)
+    return Drawn(jax.nn.initializers.normal(standard_deviation))
 
 
-def with_spectral_radius(radius: float, base: Initializer | None = None) -> Initializer:
+@remembered
+def with_spectral_radius(radius: float, base: Initializer | None = None) -> Drawn:
     """Draws from `base` (Gaussian by default) and rescales to a spectral radius of exactly `radius`.
 
     Raises:
       ValueError: `radius` is negative, a drawn matrix is asked for that is not square, or one was drawn whose
         eigenvalues are all 0 (under `jit`, its entries become NaN instead).
     """
-    if radius < 0:
-        raise ValueError(f"a spectral radius cannot be negative; got {radius}")
-    draw = gaussian() if base is None else base
+    if not 0 <= radius < math.inf:
+        raise ValueError(f"a spectral radius must be at least 0 and finite; got {radius}")
+    base = gaussian() if base is None else base
 
-    def init(key, shape, dtype=jnp.float32):
-        matrix = draw(key, shape, dtype)
+    def init(key, shape, dtype):
+        matrix = base(key, shape, dtype)
         found = spectral_radius(matrix)
         if not isinstance(found, Tracer) and not found > 0:
             raise ValueError("with_spectral_radius: the drawn matrix is nilpotent, so no factor gives it a spectral radius")
         return matrix * (radius / found)
 
-    return init
+    return Drawn(init)
 
 
-def uniform_by_hidden(num_terms: int = 1) -> Initializer:
+@remembered
+def uniform_by_hidden(num_terms: int = 1) -> Drawn:
     """Returns a sum of `num_terms` draws from U(±1/√hidden), `hidden` being the last axis; torch's rule for everything.
 
     A square block has a spectral radius near √(num_terms / 3): 0.58 for one term.
     """
 
-    def init(key, shape, dtype=jnp.float32):
+    def init(key, shape, dtype):
         bound = shape[-1] ** -0.5
         return jax.random.uniform(key, (num_terms, *shape), dtype, -bound, bound).sum(axis=0)
 
-    return init
+    return Drawn(init)
 
 
 def _forget_bias(cell: str, value: float) -> dict[str, Any]:
     """Only the LSTM has a forget bias to set."""
-    if cell not in ("elman", "lstm", "gru"):
-        raise ValueError(f'a preset is for "elman", "lstm" or "gru"; got {cell!r}')
+    checks.choice("the cell of a preset", cell, ("elman", "lstm", "gru"))
     return {"forget_bias": value} if cell == "lstm" else {}
 
 

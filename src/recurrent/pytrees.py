@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from functools import reduce
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import DTypeLike
 
 from recurrent.types import PyTree
 
@@ -13,6 +15,11 @@ from recurrent.types import PyTree
 def is_inexact(leaf: Array) -> bool:
     """True for leaves that carry gradients (floating point or complex)."""
     return jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
+
+
+def at_least_float32(dtype: DTypeLike) -> Any:
+    """The dtype that states, accumulations and drawn parameters have at least, whatever parameters are stored in."""
+    return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else jnp.dtype(dtype)
 
 
 def zeros_like(tree: PyTree) -> PyTree:
@@ -133,5 +140,10 @@ def all_finite(tree: PyTree, num_lead: int = 0) -> Array:
 
 
 def leaf_names(tree: PyTree) -> list[str]:
-    """Returns a readable path for every leaf, such as `.cell.bias` (in the order of `jax.tree.leaves`)."""
-    return [jax.tree_util.keystr(path) or "." for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+    """Returns a readable path for every leaf, such as `.cell.bias`, in the order of `jax.tree.leaves`; "" for a bare array."""
+    return [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+def count_parameters(params: PyTree) -> int:
+    """Counts the numbers in a tree of parameters; 4h(h + d + 1) for an LSTM."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))

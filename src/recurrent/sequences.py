@@ -1,16 +1,15 @@
-"""What a driver is given, checked and brought into one form: states, lengths, masks, resets."""
+"""What a driver is given, checked and brought into one form, one step with its flags, and the plain loop over a sequence."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
-from jax.core import Tracer
 from jaxtyping import Bool, Int
 
-from recurrent import pytrees
-from recurrent.types import Cell, Params, PyTree, State
+from recurrent import checks, pytrees
+from recurrent.types import Cell, Layer, Params, PyTree, State, StepFn
 
 
 class Flags(NamedTuple):
@@ -31,7 +30,7 @@ class Sequence(NamedTuple):
     """The checked arguments of a driver.
 
     Attributes:
-      xs: inputs `[T, *batch, ...]`, those of masked steps replaced by others of their row.
+      xs: inputs `[T, *batch, ...]`, those of masked steps replaced by another of their row.
       state: the state before the first step.
       fresh: the cell's own initial state, which resets return to; equal to `state` where none was given.
       flags: per-step flags.
@@ -42,11 +41,29 @@ class Sequence(NamedTuple):
     fresh: State
     flags: Flags
 
+    @property
+    def num_steps(self) -> int:
+        """T."""
+        return jax.tree.leaves(self.xs)[0].shape[0]
+
 
 def lengths_to_mask(lengths: Int[Array, "*batch"], num_steps: int) -> Bool[Array, "T *batch"]:
     """mask[t] = t < length. Lengths above `num_steps` act as `num_steps`, negative ones as 0."""
     steps = jnp.arange(num_steps).reshape((num_steps,) + (1,) * jnp.ndim(lengths))
     return steps < jnp.asarray(lengths, steps.dtype)[None]
+
+
+def mask_of(lengths: Array | None, mask: Array | None, num_steps: int, batch_shape: tuple[int, ...]) -> Array | None:
+    """The mask that lengths or a mask stand for, checked; None where neither is given.
+
+    Raises:
+      ValueError: both are given, or one of a wrong shape or dtype, or negative lengths (where they are known).
+    """
+    if lengths is not None and mask is not None:
+        raise ValueError("give either lengths or mask, not both: lengths_to_mask(lengths, T) & mask combines them")
+    if lengths is not None:
+        return lengths_to_mask(checks.lengths(lengths, batch_shape), num_steps)
+    return None if mask is None else checks.flags("mask", mask, (num_steps, *batch_shape))
 
 
 def prepare(
@@ -62,38 +79,28 @@ def prepare(
     """Checks the arguments of a driver, and fills in what was left out.
 
     Raises:
-      ValueError: inputs without a time and a feature axis or of unequal lengths; lengths, mask or resets of a wrong shape
-        or dtype, negative lengths (where they are known), lengths together with a mask; a state that does not fit the
-        cell; a cell whose step changes the shape or dtype of its state.
+      ValueError: something that is not a cell; inputs without a time and a feature axis or of unequal lengths; lengths, mask or
+        resets that do not fit; a state that is not the cell's; a cell that breaks its contract: an initial state without the
+        batch axes, or a step that does not return `(state, y_t)` or changes the shape or dtype of its state.
     """
+    _check_is_cell(cell)
     num_steps, batch_shape = _steps_and_batch(xs)
-    if lengths is not None and mask is not None:
-        raise ValueError("give either lengths or mask, not both: lengths_to_mask(lengths, T) & mask combines them")
-    if lengths is not None:
-        mask = lengths_to_mask(_check_lengths(lengths, batch_shape), num_steps)
-    elif mask is not None:
-        mask = _check_flags("mask", mask, (num_steps, *batch_shape))
+    mask = mask_of(lengths, mask, num_steps, batch_shape)
     if resets is not None:
-        resets = _check_flags("resets", resets, (num_steps, *batch_shape))
+        resets = checks.flags("resets", resets, (num_steps, *batch_shape))
     if mask is not None:
-        xs = _without_padding(xs, mask)
+        xs = without_padding(xs, mask)
     fresh = cell.initial_state(params, batch_shape)
+    _check_leads_with(batch_shape, fresh)
     state = fresh if state is None else jax.tree.map(jnp.asarray, state)
     _check_same_state("the given state", state, fresh, "take it from cell.initial_state or from a previous run's final state")
     if num_steps:
-        after, _ = jax.eval_shape(cell.step, params, state, jax.tree.map(lambda leaf: leaf[0], xs))
-        _check_same_state("the state after a step", after, state, "a step must keep the shape and dtype of every leaf")
+        returned = jax.eval_shape(cell.step, params, state, jax.tree.map(lambda leaf: leaf[0], xs))
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            found = f"a tuple of {len(returned)}" if isinstance(returned, tuple) else f"a {type(returned).__name__}"
+            raise ValueError(f"a step must return (state, y_t), the order of jax.lax.scan; {cell} returned {found}")
+        _check_same_state("the state after a step", returned[0], state, "a step must keep the shape and dtype of every leaf")
     return Sequence(xs, state, fresh, Flags(mask, resets))
-
-
-def in_run_order(sequence: Sequence, reverse: bool) -> Sequence:
-    """The sequence whose forward run is the run of this one against time, if `reverse`."""
-    return sequence._replace(**dict(zip(("xs", "flags"), flipped((sequence.xs, sequence.flags), reverse), strict=True)))
-
-
-def flipped(tree: PyTree, reverse: bool) -> PyTree:
-    """Leaves `[T, ...]` from the last step to the first, if `reverse`."""
-    return jax.tree.map(lambda leaf: leaf[::-1], tree) if reverse else tree
 
 
 def num_batch_axes(xs: PyTree) -> int:
@@ -101,25 +108,85 @@ def num_batch_axes(xs: PyTree) -> int:
     return jnp.ndim(jax.tree.leaves(xs)[0]) - 2
 
 
-def _without_padding(xs: PyTree, mask: Array) -> PyTree:
-    """Inputs with another input of their row in masked steps: the last valid one before, or else the first one.
+def without_padding(xs: PyTree, mask: Array) -> PyTree:
+    """Inputs with the first valid input of their row in masked steps.
 
     NaN in the padding reaches no cell, and a cell that is singular at 0, such as x / |x|, sees nothing that it would not see
     anyway. A row without any valid step gets ones (zeros where inputs are integers).
     """
     if mask.shape[0] == 0:
         return xs
-    steps = jnp.arange(mask.shape[0]).reshape(-1, *[1] * (mask.ndim - 1))
-    earlier = jax.lax.cummax(jnp.where(mask, steps, jnp.full_like(steps, -1)))
-    index = jnp.where(earlier >= 0, earlier, jnp.argmax(mask, axis=0, keepdims=True).astype(steps.dtype))
-    valid = jnp.broadcast_to(mask.any(axis=0, keepdims=True), mask.shape)
+    first, some = jnp.argmax(mask, axis=0, keepdims=True), mask.any(axis=0, keepdims=True)
 
-    def leaf(x):
-        rows = index.reshape(index.shape + (1,) * (x.ndim - index.ndim))
-        neutral = jnp.ones_like(x) if pytrees.is_inexact(x) else jnp.zeros_like(x)
-        return jax.lax.stop_gradient(pytrees.where(valid, jnp.take_along_axis(x, rows, axis=0), neutral))
+    def filler(x):
+        chosen = jnp.take_along_axis(x, first.reshape(first.shape + (1,) * (x.ndim - first.ndim)), axis=0)
+        neutral = jnp.ones_like(chosen) if pytrees.is_inexact(x) else jnp.zeros_like(chosen)
+        return jnp.broadcast_to(jax.lax.stop_gradient(pytrees.where(some, chosen, neutral)), x.shape)
 
-    return pytrees.where(mask, xs, jax.tree.map(leaf, xs))
+    return pytrees.where(mask, xs, jax.tree.map(filler, xs))
+
+
+def flipped(tree: PyTree, reverse: bool = True) -> PyTree:
+    """Leaves `[T, ...]` from the last step to the first, if `reverse`."""
+    return jax.tree.map(lambda leaf: leaf[::-1], tree) if reverse else tree
+
+
+def in_run_order(sequence: Sequence, reverse: bool) -> Sequence:
+    """The sequence whose forward run is the run of this one against time, if `reverse`."""
+    return sequence._replace(xs=flipped(sequence.xs, reverse), flags=flipped(sequence.flags, reverse))
+
+
+def flagged_step(
+    step: StepFn, params: Params, fresh: State, state_tm1: State, x_t: PyTree, flags_t: Flags
+) -> tuple[State, PyTree]:
+    """One step with its flags: no gradient beyond cuts, resets, then the step, then the mask."""
+    if flags_t.cuts is not None:
+        here = flags_t.cuts
+        state_tm1 = jax.tree.map(lambda s: jnp.where(here, jax.lax.stop_gradient(s), s), state_tm1)
+    if flags_t.resets is not None:
+        state_tm1 = pytrees.where(flags_t.resets, fresh, state_tm1)
+    state_t, y_t = step(params, state_tm1, x_t)
+    if flags_t.mask is not None:
+        state_t = pytrees.where(flags_t.mask, state_t, state_tm1)
+        y_t = pytrees.where(flags_t.mask, y_t, pytrees.zeros_like(y_t))
+    return state_t, y_t
+
+
+def plain_scan(
+    cell: Cell,
+    params: Params,
+    sequence: Sequence,
+    *,
+    reverse: bool = False,
+    steps_per_iteration: int = 1,
+    output: Callable[[State, State, PyTree], PyTree] = lambda state_tm1, state_t, y_t: y_t,
+) -> tuple[State, PyTree]:
+    """The loop whose body is `cell.step`; differentiating it is left to JAX.
+
+    Args:
+      cell: any cell.
+      params: its parameters.
+      sequence: from `prepare`.
+      reverse: run from the last step to the first.
+      steps_per_iteration: of the compiled loop.
+      output: what to stack of `(state_tm1, state_t, y_t)`, with the states held where masked.
+    """
+
+    def step(state_tm1, inputs):
+        x_t, flags_t = inputs
+        with jax.named_scope(cell.name):
+            state_t, y_t = flagged_step(cell.step, params, sequence.fresh, state_tm1, x_t, flags_t)
+        return state_t, output(state_tm1, state_t, y_t)
+
+    inputs = (sequence.xs, sequence.flags)
+    return jax.lax.scan(step, sequence.state, inputs, reverse=reverse, unroll=steps_per_iteration)
+
+
+def _check_is_cell(cell: Any) -> None:
+    if isinstance(cell, Layer):
+        raise ValueError(f"expected a cell, got the layer {cell}: layer.apply(params, xs) runs it")
+    if not isinstance(cell, Cell):
+        raise ValueError(f"expected a Cell as the first argument, then params and xs; got a {type(cell).__name__}")
 
 
 def _steps_and_batch(xs: PyTree) -> tuple[int, tuple[int, ...]]:
@@ -135,33 +202,21 @@ def _steps_and_batch(xs: PyTree) -> tuple[int, tuple[int, ...]]:
     return num_steps, tuple(batch_shape)
 
 
-def _check_lengths(lengths: Any, batch_shape: tuple[int, ...]) -> Array:
-    dtype, shape = jnp.result_type(lengths), jnp.shape(lengths)
-    if not jnp.issubdtype(dtype, jnp.integer):
-        raise ValueError(f"lengths must be integers; got dtype {dtype} (boolean masks go to mask=)")
-    if shape != batch_shape:
-        raise ValueError(f"lengths must have the batch shape {batch_shape} of xs [T, *batch, features]; got {shape}")
-    if not isinstance(lengths, Tracer) and np.any(np.asarray(lengths) < 0):
-        raise ValueError(f"lengths cannot be negative; got a minimum of {np.min(np.asarray(lengths))}")
-    return jnp.asarray(lengths)
-
-
-def _check_flags(name: str, flags: Any, expected: tuple[int, ...]) -> Array:
-    dtype, shape = jnp.result_type(flags), jnp.shape(flags)
-    if dtype != jnp.bool_:
-        raise ValueError(f"{name} must be boolean; got dtype {dtype} (convert with {name}.astype(bool))")
-    if shape != expected:
-        raise ValueError(f"{name} must have shape [T, *batch] = {expected}; got {shape}")
-    return jnp.asarray(flags)
+def _check_leads_with(batch_shape: tuple[int, ...], fresh: State) -> None:
+    for name, leaf in zip(pytrees.leaf_names(fresh), jax.tree.leaves(fresh), strict=True):
+        if jnp.shape(leaf)[: len(batch_shape)] != batch_shape:
+            raise ValueError(
+                f"the cell's initial_state(params, batch_shape={batch_shape}) must lead with the batch axes in every leaf, "
+                f"counters too; {name or 'it'} has shape {jnp.shape(leaf)}"
+            )
 
 
 def _check_same_state(what: str, found: State, expected: State, remedy: str) -> None:
-    if jax.tree.structure(found) != jax.tree.structure(expected):
-        raise ValueError(
-            f"{what} has the structure {jax.tree.structure(found)}, expected {jax.tree.structure(expected)}; {remedy}"
-        )
+    structures = jax.tree.structure(found), jax.tree.structure(expected)
+    if structures[0] != structures[1]:
+        raise ValueError(f"{what} has the structure {structures[0]}, expected {structures[1]}; {remedy}")
     for name, a, b in zip(pytrees.leaf_names(expected), jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         if a.shape != b.shape or a.dtype != b.dtype:
             raise ValueError(
-                f"{what}: leaf {name} has shape {a.shape} and dtype {a.dtype}, expected {b.shape} and {b.dtype}; {remedy}"
+                f"{what}: {name or 'it'} has shape {a.shape} and dtype {a.dtype}, expected {b.shape} and {b.dtype}; {remedy}"
             )

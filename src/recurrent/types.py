@@ -3,12 +3,15 @@
 In shape descriptions `T` is the number of steps, `*batch` any number of batch axes; sequences are time-major.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+
+from recurrent.made import Made
 
 Params = Any
 State = Any
@@ -110,8 +113,12 @@ class LinearForm(NamedTuple):
     algebra: Algebra
 
 
-class Cell(NamedTuple):
-    """A recurrent cell: pure functions of its parameters. A cell is closed over, never passed through `jax.jit`.
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Cell(Made):
+    """A recurrent cell: pure functions of its parameters. A cell is closed over, or a static argument of `jax.jit`.
+
+    A cell prints, compares, hashes and pickles as the call that made it; one made of functions, as its functions.
+    `dataclasses.replace` changes one of them.
 
     Attributes:
       init: `key -> params`.
@@ -129,18 +136,40 @@ class Cell(NamedTuple):
 class ApplyFn(Protocol):
     """A map from a whole sequence to a whole sequence."""
 
-    def __call__(self, params: Params, xs: PyTree, *, lengths: Array | None = None, mask: Array | None = None) -> PyTree:
-        """Maps `[T, *batch, ...]` to `[T, *batch, ...]`."""
+    def __call__(
+        self,
+        params: Params,
+        xs: PyTree,
+        state: State | None = None,
+        *,
+        lengths: Array | None = None,
+        mask: Array | None = None,
+        resets: Array | None = None,
+    ) -> tuple[State, PyTree]:
+        """Maps the state before the first step and inputs to the state after the last one and outputs."""
         ...
 
 
-class Layer(NamedTuple):
-    """A map from sequences to sequences, `[T, *batch, features] -> [T, *batch, features]`.
+def no_state(params: Params, batch_shape: tuple[int, ...] = ()) -> tuple[()]:
+    """The state of what remembers nothing."""
+    del params, batch_shape
+    return ()
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Layer(Made):
+    """A map from sequences `[T, *batch, features]` to sequences; it prints and compares as a `Cell` does.
 
     Attributes:
       init: `key -> params`.
-      apply: `(params, xs, *, lengths=None, mask=None) -> ys`.
+      apply: `(params, xs, state=None, *, lengths=None, mask=None, resets=None) -> (state, ys)`. The flags are those of
+        `unroll`, in the order of time for every layer: `resets[t]` says that x_t starts a new sequence, so that a layer that
+        reads backwards starts anew before it reads x_{t-1}.
+      initial_state: `(params, batch_shape=()) -> state`, what `state=None` stands for.
+      against_time: `apply` from the last step to the first; None where that takes flipped sequences.
     """
 
     init: InitFn
     apply: ApplyFn
+    initial_state: InitialStateFn = no_state
+    against_time: ApplyFn | None = None

@@ -3,8 +3,7 @@
 import jax
 
 from recurrent import pytrees
-from recurrent.scanning import flagged_step
-from recurrent.sequences import Sequence
+from recurrent.sequences import Sequence, flagged_step
 from recurrent.types import Adjoint, Params, PyTree, State
 
 

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.extend.core import InconclusiveDimensionOperation
 
-from recurrent import buffers, pytrees
+from recurrent import pytrees
+from recurrent.bptt import _buffers as buffers
 from recurrent.bptt._phases import Arrays, Known, Phases
 from recurrent.bptt._program import is_literal
 from recurrent.sequences import Flags
@@ -63,84 +64,76 @@ def chunk_size(phases: Phases, num_steps: Any) -> int:
         return num_steps
 
 
-def forward(
-    phases: Phases, params: Params, run: Run, *, chunk: int, reverse: bool = False, unroll: int = 1, keep: bool = True
-) -> tuple[Arrays, Arrays, Any]:
-    """Runs a cell over a sequence and records what its backward pass needs.
+class Order(NamedTuple):
+    """How a sequence is gone through.
 
-    Args:
-      phases: of the cell.
-      params: of the cell.
-      run: the sequence.
+    Attributes:
       chunk: steps whose inputs are projected at a time; see `chunk_size`.
       reverse: run from the last step to the first.
-      unroll: steps per iteration of the compiled loop.
-      keep: record every step (O(T) memory), or the state before each chunk only (O(T / chunk)).
-
-    Returns:
-      The final state, the outputs `[T, *batch, ...]`, and the `Record`, or the states before the chunks `[chunks, ...]`.
+      steps_per_iteration: of the compiled loop.
     """
+
+    chunk: int
+    reverse: bool = False
+    steps_per_iteration: int = 1
+
+
+def forward(phases: Phases, params: Params, run: Run, order: Order) -> tuple[Arrays, Arrays, Record]:
+    """Runs a cell over a sequence; returns the final state, the outputs, and what the backward pass needs."""
     num_steps = run.xs[0].shape[0]
     weights = phases.weights(params)
-    states_out = _outputs_that_are_states(phases) if keep else {}
+    states_out = _outputs_that_are_states(phases)
     made = [index for index in range(len(phases.program.y_t)) if index not in states_out]
     ys = [_empty(phases.program.y_t[index], num_steps) for index in made]
-    kept = _empty_record(phases, num_steps) if keep else buffers.allocate(run.state, -(-num_steps // chunk))
 
     def run_chunk(start, size, carry):
-        state, ys, kept = carry
-        part = _span(run, start, size)
-        record, offset = (kept, start) if keep else (_empty_record(phases, size), 0)
-        if not keep:
-            kept = buffers.write(kept, start // chunk, state)
-        state, record, outputs = _forward_chunk(phases, weights, part, state, record, offset, size, reverse, unroll)
-        ys = buffers.write_span(ys, start, [outputs[index] for index in made])
-        return state, ys, record if keep else kept
+        state, ys, record = carry
+        part = span(run, start, size)
+        state, record, outputs = _forward_chunk(phases, weights, part, state, record, start, size, order)
+        return state, buffers.write_span(ys, start, [outputs[index] for index in made]), record
 
-    state, ys, kept = buffers.over_chunks(run_chunk, (run.state, ys, kept), num_steps, chunk, reverse=reverse)
-    outputs = dict(zip(made, ys, strict=True)) | {index: kept.states[leaf] for index, leaf in states_out.items()}
-    return state, masked(run.flags.mask, [outputs[index] for index in range(len(outputs))]), kept
+    carry = (run.state, ys, _empty_record(phases, num_steps))
+    state, ys, record = buffers.over_chunks(run_chunk, carry, num_steps, order.chunk, reverse=order.reverse)
+    outputs = dict(zip(made, ys, strict=True)) | {index: record.states[leaf] for index, leaf in states_out.items()}
+    return state, masked(run.flags.mask, [outputs[index] for index in range(len(outputs))]), record
 
 
-def _forward_chunk(phases: Phases, weights: Known, part: Run, state, record: Record, offset, size, reverse, unroll):
-    """Runs one chunk, and writes its record from `offset` on."""
+def _forward_chunk(phases: Phases, weights: Known, part: Run, state, record: Record, start, size: int, order: Order):
+    """Runs one chunk, and writes its record from `start` on."""
     s = phases.split
     early, kept_early = phases.project(weights, part.xs)
     extra = [_empty(v, size) for v in s.extra]
 
     def step(j, carry):
         state_tm1, states, kept, extra = carry
-        j = size - 1 - j if reverse else j
+        j = size - 1 - j if order.reverse else j
         early_t, flags_t = buffers.read((early, part.flags), j)
         if flags_t.resets is not None:
             state_tm1 = pytrees.where(flags_t.resets, part.fresh, state_tm1)
         state_t, kept_t, extra_t = phases.advance(weights, state_tm1, early_t)
         if flags_t.mask is not None:
             state_t = pytrees.where(flags_t.mask, state_t, state_tm1)
-        states = [b if b is None else buffers.write(b, offset + j, leaf) for b, leaf in zip(states, state_t, strict=True)]
-        return state_t, states, buffers.write(kept, offset + j, kept_t), buffers.write(extra, j, extra_t)
+        states = [b if b is None else buffers.write(b, start + j, leaf) for b, leaf in zip(states, state_t, strict=True)]
+        return state_t, states, buffers.write(kept, start + j, kept_t), buffers.write(extra, j, extra_t)
 
     early_kept, loop_kept, late_kept = record.kept
-    early_kept = buffers.write_span(early_kept, offset, kept_early)
+    early_kept = buffers.write_span(early_kept, start, kept_early)
     carry = (state, record.states, loop_kept, extra)
-    after, states, loop_kept, extra = lax.fori_loop(0, size, step, carry, unroll=unroll)
-    steps = steps_of(phases, part, Record(states, (early_kept, loop_kept, late_kept)), offset, size, state, reverse)
+    after, states, loop_kept, extra = lax.fori_loop(0, size, step, carry, unroll=order.steps_per_iteration)
+    steps = steps_of(phases, part, Record(states, (early_kept, loop_kept, late_kept)), start, size, state, order.reverse)
     ys, kept_late = phases.emit(weights, steps, extra, size)
-    return after, Record(states, (early_kept, loop_kept, buffers.write_span(late_kept, offset, kept_late))), ys
+    return after, Record(states, (early_kept, loop_kept, buffers.write_span(late_kept, start, kept_late))), ys
 
 
 def backward(
     phases: Phases,
     params: Params,
     run: Run,
-    record: Any,
+    record: Record,
     dfinal_state: Arrays,
     dys: Arrays | None,
+    order: Order,
     *,
-    chunk: int,
-    reverse: bool = False,
-    unroll: int = 1,
-    keep: bool = True,
     trace: bool = False,
 ) -> Swept:
     """Runs the deltas back through a recorded sequence; gradients are of inexact leaves only.
@@ -152,26 +145,17 @@ def backward(
       record: from `forward`.
       dfinal_state: dL/d(final state).
       dys: dL/dy_t, or None if no output matters.
-      chunk: as for `forward`.
-      reverse: as for `forward`.
-      unroll: steps per iteration of the compiled loop.
-      keep: as for `forward`.
+      order: as for `forward`.
       trace: also return dL/ds_t and the deltas of named values, for every step.
     """
-    num_steps = run.xs[0].shape[0]
+    num_steps, reverse = run.xs[0].shape[0], order.reverse
     p, weights = phases.program, phases.weights(params)
     transposed = _transposed(weights)
 
     def run_chunk(start, size, carry):
         dstate, dfresh, dparams, dxs, traced = carry
-        part, local, offset = _span(run, start, size), record, start
-        if keep:
-            before = _state_before(run, record, start, size, reverse)
-        else:
-            before = buffers.read(record, start // chunk)
-            _, local, _ = _forward_chunk(phases, weights, part, before, _empty_record(phases, size), 0, size, reverse, unroll)
-            offset = 0
-        steps = steps_of(phases, part, local, offset, size, before, reverse)
+        part, before = span(run, start, size), _state_before(run, record, start, size, reverse)
+        steps = steps_of(phases, part, record, start, size, before, reverse)
         dleaving, dlate = [_empty(v, size) for v in phases.split.leaving], [_empty(v, size) for v in phases.split.entering_late]
         if dys is not None:
             dys_chunk = masked(part.flags.mask, buffers.read_span(dys, start, size))
@@ -179,7 +163,7 @@ def backward(
 
         def step(carry, j):
             dstate_t, dfresh = carry
-            known = _step(phases, part, local, offset, j, before, reverse, size)
+            known = _step(phases, part, record, start, j, before, reverse, size)
             dleaving_t, flags_t = buffers.read((dleaving, part.flags), j)
             dstate_tm1, deltas_t, dfresh_t = retreat_step(
                 phases, _transposed_back(transposed), known, dstate_t, dleaving_t, flags_t
@@ -187,8 +171,8 @@ def backward(
             dfresh = dfresh if dfresh_t is None else pytrees.add(dfresh, dfresh_t)
             return (dstate_tm1, dfresh), (deltas_t, dstate_t if trace else None)
 
-        indices = jnp.arange(size)
-        (dstate, dfresh), (deltas, dstates) = lax.scan(step, (dstate, dfresh), indices, reverse=not reverse, unroll=unroll)
+        options = {"reverse": not reverse, "unroll": order.steps_per_iteration}
+        (dstate, dfresh), (deltas, dstates) = lax.scan(step, (dstate, dfresh), jnp.arange(size), **options)
         dparams_chunk, dxs_chunk, named = phases.collect(weights, steps, deltas, dlate)
         traced = buffers.write_span(traced, start, (dstates, named)) if trace else None
         return dstate, dfresh, pytrees.add(dparams, dparams_chunk), buffers.write_span(dxs, start, dxs_chunk), traced
@@ -197,7 +181,7 @@ def backward(
     traced = [_empty(v, num_steps) for v in p.dstate], [_empty(v, num_steps) for v in p.dnames]
     carry = (dfinal_state, zeros[len(p.dparams) :], zeros[: len(p.dparams)], [_empty(v, num_steps) for v in p.dx], traced)
     carry = (*carry[:4], traced if trace else None)
-    dstate, dfresh, dparams, dxs, traced = buffers.over_chunks(run_chunk, carry, num_steps, chunk, reverse=not reverse)
+    dstate, dfresh, dparams, dxs, traced = buffers.over_chunks(run_chunk, carry, num_steps, order.chunk, reverse=not reverse)
     return Swept(dparams, dstate, dfresh, dxs, *(traced or ([], [])))
 
 
@@ -286,7 +270,8 @@ def _empty(v: Any, num_steps: int) -> Array:
     return jnp.zeros((num_steps, *v.aval.shape), v.aval.dtype)
 
 
-def _span(run: Run, start, size: int) -> Run:
+def span(run: Run, start, size: int) -> Run:
+    """Some steps of a sequence."""
     xs, flags = buffers.read_span((run.xs, run.flags), start, size)
     return run._replace(xs=xs, flags=flags)
 

@@ -10,12 +10,11 @@ from jax import Array
 from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
 from recurrent import pytrees
-from recurrent.bptt import _engine
+from recurrent.bptt import _engine, _segments
 from recurrent.bptt._by_hand import sweep_by_hand
-from recurrent.bptt._engine import Run
+from recurrent.bptt._engine import Order, Run
 from recurrent.bptt._phases import Phases
-from recurrent.scanning import plain_scan
-from recurrent.sequences import Sequence, num_batch_axes, prepare
+from recurrent.sequences import Sequence, num_batch_axes, plain_scan, prepare
 from recurrent.types import Adjoint, Cell, Params, PyTree, State
 
 
@@ -74,10 +73,7 @@ def backpropagate(
       dys: dL/dy_t for every output, `[T, *batch, ...]`.
       state: the state before the first step; the cell's initial state by default.
       dfinal_state: dL/d(final state); 0 by default.
-      lengths: valid steps of each row, as for `unroll`.
-      mask: booleans `[T, *batch]`, False for steps to skip.
-      resets: booleans `[T, *batch]`, True where a new sequence starts.
-      reverse: run from the last step to the first.
+      lengths, mask, resets, reverse: as for `unroll`.
       trace: also return dL/ds_t and the deltas of named values for every step.
       adjoint: a backward pass written by hand, such as `lstm_adjoint()`, to be run in the place of the derived one; its
         deltas are the trace's.
@@ -98,10 +94,10 @@ def backpropagate(
         return Gradients(dparams, dstate, dfresh, dxs, Trace(dstates, deltas) if trace else None)
     phases = phases_of(cell, params, sequence, named=trace)
     run = run_of(sequence)
-    options: dict[str, Any] = {"chunk": _engine.chunk_size(phases, run.xs[0].shape[0]), "reverse": reverse}
-    _, _, record = _engine.forward(phases, params, run, **options)
+    order = Order(_engine.chunk_size(phases, sequence.num_steps), reverse)
+    _, _, record = _engine.forward(phases, params, run, order)
     cotangents = inexact_cotangents(dfinal_state, shapes[0]), inexact_cotangents(dys, shapes[1])
-    found = _engine.backward(phases, params, run, record, *cotangents, trace=trace, **options)
+    found = _engine.backward(phases, params, run, record, *cotangents, order, trace=trace)
     dstate, dfresh = filled(found.state, sequence.state), filled(found.fresh, sequence.state)
     traced = None
     if trace:
@@ -111,35 +107,43 @@ def backpropagate(
     return Gradients(filled(found.params, params), dstate, dfresh, filled(found.xs, sequence.xs), traced)
 
 
-def explicit_scan(cell: Cell, params: Params, sequence: Sequence, *, reverse: bool, unroll: int, checkpoint_every: int | None):
+def explicit_scan(
+    cell: Cell,
+    params: Params,
+    sequence: Sequence,
+    *,
+    reverse: bool,
+    steps_per_iteration: int,
+    checkpoint_every: int | None,
+) -> tuple[State, PyTree]:
     """Runs a cell over a sequence so that its gradient is that of its phases: `(final_state, ys)`."""
-    phases = phases_of(cell, params, sequence)
-    options: dict[str, Any] = {
-        "chunk": checkpoint_every or _engine.chunk_size(phases, jax.tree.leaves(sequence.xs)[0].shape[0]),
-        "reverse": reverse,
-        "unroll": unroll,
-        "keep": checkpoint_every is None,
-    }
+    phases, loop = phases_of(cell, params, sequence), {"reverse": reverse, "steps_per_iteration": steps_per_iteration}
+    segment = checkpoint_every or sequence.num_steps
+    order = Order(_engine.chunk_size(phases, segment), **loop)
 
     @jax.custom_vjp
     def run(params, xs, state, fresh, flags):  # no gradient is wanted: the plain loop is the fastest
-        return plain_scan(cell, params, Sequence(xs, state, fresh, flags), reverse=reverse, unroll=unroll)
+        return plain_scan(cell, params, Sequence(xs, state, fresh, flags), **loop)
 
     def run_forward(*perturbed):
-        given = jax.tree.map(lambda leaf: leaf.value, perturbed, is_leaf=_is_perturbed)
-        params, xs, state, fresh, flags = given
-        leaves = run_of(Sequence(xs, state, fresh, flags))
-        final_state, ys, record = _engine.forward(phases, params, leaves, **options)
-        outputs = jax.tree.unflatten(jax.tree.structure(state), final_state), phases.y_structure.unflatten(ys)
-        return outputs, (given, record)
+        params, *given = jax.tree.map(lambda leaf: leaf.value, perturbed, is_leaf=_is_perturbed)
+        given = Sequence(*given)
+        with jax.named_scope(cell.name):
+            if checkpoint_every is not None:
+                final_state, ys, kept = _segments.forward(cell, params, given, segment, loop)
+            else:
+                leaves, ys, kept = _engine.forward(phases, params, run_of(given), order)
+                final_state, ys = jax.tree.unflatten(jax.tree.structure(given.state), leaves), phases.y_structure.unflatten(ys)
+        return (final_state, ys), (params, given, kept)
 
     def run_backward(residuals, cotangents):
-        (params, xs, state, fresh, flags), record = residuals
-        leaves = run_of(Sequence(xs, state, fresh, flags))
+        params, given, kept = residuals
         dfinal_state, dys = (jax.tree.leaves(tree, is_leaf=_is_symbolic_zero) for tree in cotangents)
         dys = None if all(map(_is_symbolic_zero, dys)) else _dense(dys)
-        found = _engine.backward(phases, params, leaves, record, _dense(dfinal_state), dys, **options)
-        pairs = ((found.params, params), (found.xs, xs), (found.state, state), (found.fresh, fresh))
+        arguments = (phases, params, run_of(given), kept, _dense(dfinal_state), dys, order)
+        with jax.named_scope(cell.name):
+            found = _engine.backward(*arguments) if checkpoint_every is None else _segments.backward(*arguments, segment)
+        pairs = ((found.params, params), (found.xs, given.xs), (found.state, given.state), (found.fresh, given.fresh))
         return *(filled(gradients, tree, float0=True) for gradients, tree in pairs), None
 
     # a loss of the final state alone has no dys: [T, ...] zeros that need not be made

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from recurrent import buffers, pytrees
+from recurrent import pytrees
+from recurrent.bptt import _buffers as buffers
 from recurrent.bptt import _engine
-from recurrent.bptt._engine import Run
+from recurrent.bptt._engine import Order, Run
 from recurrent.bptt._explicit import filled, inexact, phases_of, run_of
 from recurrent.bptt._phases import Arrays, Known, Phases
 from recurrent.sequences import Sequence, num_batch_axes
@@ -76,7 +77,7 @@ def record(cell: Cell, params: Params, sequence: Sequence) -> Recorded:
     """Runs a cell over a sequence from `prepare`, and keeps what its backward pass reads."""
     phases, run = phases_of(cell, params, sequence), run_of(sequence)
     num_steps = run.xs[0].shape[0]
-    final_state, ys, recorded = _engine.forward(phases, params, run, chunk=num_steps)
+    final_state, ys, recorded = _engine.forward(phases, params, run, Order(num_steps))
     steps = _engine.steps_of(phases, run, recorded, 0, num_steps, run.state, False)
     final_state = jax.tree.unflatten(jax.tree.structure(sequence.state), final_state)
     return Recorded(phases, params, phases.weights(params), steps, run, final_state, phases.y_structure.unflatten(ys))

@@ -1,1 +1,118 @@
-"""One file per family of cells, forward beside backward."""
+"""Recurrent cells: factories that return a `Cell`, and the equations they are made of.
+
+Every factory takes sizes first: `input_size` features of x_t, `hidden_size` units. The options of all cells are keywords:
+
+    kernel_init     initialiser of U, what leads from x_t; called per gate unless `recurrent.initializers.Fused`
+    recurrent_init  initialiser of W, what leads from the state; likewise
+    bias_init       initialiser of the biases, called per gate
+    dtype           of the matrix products; that of the parameters by default. The state is at least float32
+    param_dtype     of the parameters
+
+A size that is not a positive integer, params of another cell, and inputs of another width are refused with a ValueError. A
+recurrence of your own is `Cell(init, initial_state, step)`; `check_gradients` proves its gradient.
+"""
+
+from recurrent.cells._deep_transition import DeepTransitionParams, deep_transition, deep_transition_step
+from recurrent.cells._elman import ElmanDeltas, ElmanParams, ElmanTape, elman, elman_adjoint, elman_step
+from recurrent.cells._gru import (
+    GRUDeltas,
+    GRUGates,
+    GRUParams,
+    GRUTape,
+    ResetAfterGRUParams,
+    gru,
+    gru_adjoint,
+    gru_step,
+    split_gru_gates,
+)
+from recurrent.cells._layer_norm import (
+    LayerNormGRUParams,
+    LayerNormLSTMParams,
+    layer_norm,
+    layer_norm_gru,
+    layer_norm_gru_step,
+    layer_norm_lstm,
+    layer_norm_lstm_step,
+)
+from recurrent.cells._linear import DiagonalParams, diagonal, diagonal_coefficients
+from recurrent.cells._lru import LRUParams, LRUState, lru, lru_coefficients, lru_output
+from recurrent.cells._lstm import (
+    LSTMDeltas,
+    LSTMGates,
+    LSTMParams,
+    LSTMState,
+    LSTMTape,
+    lstm,
+    lstm_adjoint,
+    lstm_step,
+    split_lstm_gates,
+)
+from recurrent.cells._minimal import (
+    MinGRUParams,
+    MinLSTMParams,
+    min_gru,
+    min_gru_coefficients,
+    min_lstm,
+    min_lstm_coefficients,
+)
+from recurrent.cells._output_recurrence import (
+    OutputRecurrenceParams,
+    output_recurrence,
+    output_recurrence_step,
+    teacher_forced,
+)
+
+__all__ = [
+    "DeepTransitionParams",
+    "DiagonalParams",
+    "ElmanDeltas",
+    "ElmanParams",
+    "ElmanTape",
+    "GRUDeltas",
+    "GRUGates",
+    "GRUParams",
+    "GRUTape",
+    "LRUParams",
+    "LRUState",
+    "LSTMDeltas",
+    "LSTMGates",
+    "LSTMParams",
+    "LSTMState",
+    "LSTMTape",
+    "LayerNormGRUParams",
+    "LayerNormLSTMParams",
+    "MinGRUParams",
+    "MinLSTMParams",
+    "OutputRecurrenceParams",
+    "ResetAfterGRUParams",
+    "deep_transition",
+    "deep_transition_step",
+    "diagonal",
+    "diagonal_coefficients",
+    "elman",
+    "elman_adjoint",
+    "elman_step",
+    "gru",
+    "gru_adjoint",
+    "gru_step",
+    "layer_norm",
+    "layer_norm_gru",
+    "layer_norm_gru_step",
+    "layer_norm_lstm",
+    "layer_norm_lstm_step",
+    "lru",
+    "lru_coefficients",
+    "lru_output",
+    "lstm",
+    "lstm_adjoint",
+    "lstm_step",
+    "min_gru",
+    "min_gru_coefficients",
+    "min_lstm",
+    "min_lstm_coefficients",
+    "output_recurrence",
+    "output_recurrence_step",
+    "split_gru_gates",
+    "split_lstm_gates",
+    "teacher_forced",
+]

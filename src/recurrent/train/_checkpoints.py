@@ -1,0 +1,286 @@
+"""Checkpoints of a train state: atomic, complete, and tied to the configuration that they were made with."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from recurrent import pytrees
+from recurrent.types import PyTree
+
+_TRASH = "deleting"
+
+
+class Checkpoints(NamedTuple):
+    """Where the checkpoints of a run go, and what they belong to.
+
+    Attributes:
+      folder: holds the checkpoints of one run and nothing else; made where it is missing.
+      config: everything that the run depends on, as plain values: numbers, strings, booleans, None, lists and dicts of them.
+      keep: how many of the latest checkpoints stay, at least 1; the one of the lowest validation loss stays besides.
+    """
+
+    folder: str | Path
+    config: dict[str, Any]
+    keep: int = 3
+
+
+def save_checkpoint(
+    checkpoints: Checkpoints,
+    train_state: PyTree,
+    *,
+    validation_loss: float | None = None,
+    notes: dict[str, Any] | None = None,
+) -> None:
+    """Saves a train state under its `step`; it appears in the folder whole or not at all, whenever the process dies.
+
+    Args:
+      checkpoints: where, with which configuration, and how many to keep.
+      train_state: a `TrainState`, or any tree of arrays with a `step`; PRNG keys of both kinds are fine.
+      validation_loss: decides which checkpoint is the best one; NaN and None never do.
+      notes: plain values to store beside it.
+
+    Raises:
+      ValueError: a configuration or notes that are not plain values, a folder that holds checkpoints of another configuration
+        or of this step or a later one.
+      OSError: it could not be written. The checkpoints from before are untouched.
+    """
+    _check_settings(checkpoints)
+    step, folder = int(train_state.step), Path(checkpoints.folder)
+    notes = {"config": checkpoints.config, "leaves": _describe(train_state), "notes": notes or {}}
+    _check_plain(notes)
+    loss = math.inf if validation_loss is None or math.isnan(validation_loss) else float(validation_loss)
+    latest = _latest_for(checkpoints, step)
+    try:
+        _write(folder, step, _storable(train_state), notes, loss, checkpoints.keep)
+    except Exception as error:  # tensorstore reports a full disk as a ValueError, other layers as an OSError
+        _remove_unfinished(folder)
+        left = "there is none before it" if latest is None else f"the one of step {latest} is untouched"
+        raise OSError(
+            f"the checkpoint of step {step} could not be written to {folder}, {left}: make room or give another folder, and "
+            f"run again to resume. The cause: {error}"
+        ) from error
+
+
+def restore_checkpoint(
+    checkpoints: Checkpoints, like: PyTree, *, which: Literal["latest", "best"] | int = "latest"
+) -> PyTree | None:
+    """Returns a saved train state bit for bit, or None where there is none.
+
+    Args:
+      checkpoints: where, and the configuration that it must have been made with.
+      like: a train state of the same structure, such as the initial one; gives types and devices, its values are not used.
+      which: "latest", "best" for the lowest validation loss, or the step it was saved at.
+
+    Raises:
+      ValueError: an unknown `which`; a checkpoint that is damaged (the error names the intact ones), of another configuration, or
+        with other leaves than `like`; no checkpoint with a validation loss where the best one is asked for.
+    """
+    if isinstance(which, bool) or not (isinstance(which, int) or which in ("latest", "best")):
+        raise ValueError(f'which must be "latest", "best" or a step; got {which!r}')
+    _check_settings(checkpoints)
+    folder = Path(checkpoints.folder)
+    if not folder.is_dir():
+        return None
+    with _open(folder) as manager:
+        step = _chosen(manager, folder, which)
+        if step is None:
+            return None
+        notes = _notes(manager, folder, step)
+        _check_config(folder, notes["config"], checkpoints.config)
+        _check_leaves(folder, notes["leaves"], _describe(like))
+        return _as_before(_read(manager, folder, step, state=_storable(like)).state, like)
+
+
+def _chosen(manager: Any, folder: Path, which: Literal["latest", "best"] | int) -> int | None:
+    """The step of a checkpoint; None where there is none at all."""
+    steps = sorted(manager.all_steps())
+    if isinstance(which, int):
+        if which not in steps:
+            raise ValueError(f"there is no checkpoint of step {which} in {folder}; there are those of steps {steps}")
+        return which
+    step = manager.latest_step() if which == "latest" else _best(manager)
+    if step is None and steps:
+        raise ValueError(f'no checkpoint in {folder} has a validation loss; restore which="latest"')
+    return step
+
+
+def latest_notes(checkpoints: Checkpoints) -> dict[str, Any]:
+    """Returns the notes of the latest checkpoint; {} where there is none."""
+    folder = Path(checkpoints.folder)
+    if not folder.is_dir():
+        return {}
+    with _open(folder) as manager:
+        step = manager.latest_step()
+        return {} if step is None else _notes(manager, folder, step)["notes"]
+
+
+def _open(folder: Path) -> Any:
+    import orbax.checkpoint as ocp  # here, because it takes longer to import than this package
+
+    options = ocp.CheckpointManagerOptions(
+        best_fn=lambda metrics: metrics["validation_loss"],
+        best_mode="min",
+        enable_async_checkpointing=False,
+        todelete_subdir=_TRASH,  # a rename: a process killed while deleting leaves no half of a checkpoint
+    )
+    return ocp.CheckpointManager(folder.absolute(), options=options)
+
+
+def _write(folder: Path, step: int, tree: PyTree, notes: dict[str, Any], loss: float, keep: int) -> None:
+    import orbax.checkpoint as ocp
+
+    items = ocp.args.Composite(state=ocp.args.StandardSave(tree), notes=ocp.args.JsonSave(notes))
+    _remove_unfinished(folder)
+    with _open(folder) as manager:
+        manager.save(step, args=items, metrics={"validation_loss": loss})
+        steps = sorted(manager.all_steps())
+        for old in set(steps[:-keep]) - {_best(manager)}:
+            manager.delete(old)
+    shutil.rmtree(folder / _TRASH, ignore_errors=True)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Makes room. For writers only: a reader would take its checkpoint from a writer at work."""
+    for unfinished in folder.glob("*.orbax-checkpoint-tmp*"):
+        shutil.rmtree(unfinished, ignore_errors=True)  # threads of a failed save may still be at work there
+
+
+def _notes(manager: Any, folder: Path, step: int) -> dict[str, Any]:
+    return _read(manager, folder, step).notes
+
+
+def _read(manager: Any, folder: Path, step: int, **state: PyTree) -> Any:
+    """The notes of a checkpoint, and its train state if `state` says what that is like.
+
+    Raises:
+      ValueError: it is damaged.
+    """
+    try:
+        return _restored(manager, step, **state)
+    except Exception as error:  # json, orbax and tensorstore each report damage in their own way
+        others = sorted(set(manager.all_steps()) - {step})
+        intact = [other for other in others if _is_readable(manager, other, **state)]
+        remedy = (
+            f"intact are those of steps {intact}: restore one with which={intact[-1]}, or delete {folder / str(step)} to go on "
+            "from the latest of them"
+            if intact
+            else f"none in {folder} is intact: give another folder"
+        )
+        cause = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        raise ValueError(f"the checkpoint of step {step} in {folder} is damaged; {remedy}. The cause: {cause}") from error
+
+
+def _restored(manager: Any, step: int, **state: PyTree) -> Any:
+    import orbax.checkpoint as ocp
+
+    items = {name: ocp.args.StandardRestore(like) for name, like in state.items()}
+    return manager.restore(step, args=ocp.args.Composite(notes=ocp.args.JsonRestore(), **items))
+
+
+def _is_readable(manager: Any, step: int, **state: PyTree) -> bool:
+    try:
+        _restored(manager, step, **state)
+    except Exception:
+        return False
+    return True
+
+
+def _best(manager: Any) -> int | None:
+    step = manager.best_step()
+    return None if step is None or manager.metrics(step)["validation_loss"] == math.inf else step
+
+
+def _latest_for(checkpoints: Checkpoints, step: int) -> int | None:
+    """The latest saved step, if `step` may follow it."""
+    folder = Path(checkpoints.folder)
+    if not folder.is_dir():
+        return None
+    with _open(folder) as manager:
+        latest = manager.latest_step()
+        if latest is None:
+            return None
+        _check_config(folder, _notes(manager, folder, latest)["config"], checkpoints.config)
+    if latest >= step:
+        raise ValueError(
+            f"{folder} has a checkpoint of step {latest}, which step {step} does not follow: continue from the latest one, "
+            "or give another folder"
+        )
+    return latest
+
+
+def _is_key(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _storable(tree: PyTree) -> PyTree:
+    """Puts key data in the place of keys, and a number in the place of an empty array: orbax stores neither."""
+
+    def convert(leaf):
+        leaf = jax.random.key_data(leaf) if _is_key(leaf) else leaf
+        return jnp.zeros(()) if jnp.size(leaf) == 0 else leaf
+
+    return jax.tree.map(convert, tree)
+
+
+def _as_before(stored: PyTree, like: PyTree) -> PyTree:
+    """Undoes `_storable`."""
+
+    def convert(leaf, like_leaf):
+        if jnp.size(like_leaf) == 0:
+            return like_leaf
+        return jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(like_leaf)) if _is_key(like_leaf) else leaf
+
+    return jax.tree.map(convert, stored, like)
+
+
+def _describe(tree: PyTree) -> dict[str, str]:
+    """Path and type of every leaf, such as `.params.bias: float32[4]`."""
+
+    def kind(leaf):
+        dtype = leaf.dtype if hasattr(leaf, "dtype") else jnp.result_type(leaf)
+        return f"{dtype}{list(jnp.shape(leaf))}"
+
+    return dict(zip(pytrees.leaf_names(tree), map(kind, jax.tree.leaves(tree)), strict=True))
+
+
+def _check_settings(checkpoints: Checkpoints) -> None:
+    if checkpoints.keep < 1:
+        raise ValueError(f"keep must be at least 1; got {checkpoints.keep}")
+    if Path(checkpoints.folder).exists() and not Path(checkpoints.folder).is_dir():
+        raise ValueError(f"the folder of checkpoints {checkpoints.folder} is a file; give another name")
+    _check_plain(checkpoints.config)
+
+
+def _check_plain(values: dict[str, Any]) -> None:
+    try:
+        json.dumps(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"a configuration holds plain values only, numbers, strings, booleans, None, lists and dicts: {error} "
+            "(dataclasses.asdict, float and str convert)"
+        ) from error
+
+
+def _check_config(folder: Path, saved: dict[str, Any], given: dict[str, Any]) -> None:
+    given = json.loads(json.dumps(given))  # as it would be read back: tuples are lists
+    _check_equal(f"the checkpoint in {folder} has another configuration", saved, given, "give the same one, or another folder")
+
+
+def _check_leaves(folder: Path, saved: dict[str, str], given: dict[str, str]) -> None:
+    _check_equal(f"the checkpoint in {folder} has other arrays", saved, given, "build the train state as the saved run did")
+
+
+def _check_equal(what: str, saved: dict[str, Any], given: dict[str, Any], remedy: str) -> None:
+    shown = [{name: json.dumps(value, sort_keys=True) for name, value in values.items()} for values in (saved, given)]
+    differing = [
+        f"{name}: saved {shown[0].get(name, 'nothing')}, given {shown[1].get(name, 'nothing')}"
+        for name in dict.fromkeys([*saved, *given])
+        if shown[0].get(name) != shown[1].get(name)
+    ]
+    if differing:
+        raise ValueError(f"{what}: {'; '.join(differing)}. {remedy[0].upper()}{remedy[1:]}")
