@@ -51,14 +51,19 @@ def loss(state):
     return jnp.sum(jnp.sin(h) * random_array(h.shape, 5)) + jnp.sum(c**3)
 
 
+def with_innermost(state, leaves):
+    if hasattr(state, "cell"):
+        return state._replace(cell=with_innermost(state.cell, leaves))
+    return jax.tree.unflatten(jax.tree.structure(state), leaves)
+
+
 def restarted(cell):
     """dL/ds_t by running on from s_t, for every t."""
 
     def of(state, t):
-        floats, structure = jax.tree.flatten(innermost(state))
-        nested = lambda leaves, s: s._replace(cell=nested(leaves, s.cell)) if hasattr(s, "cell") else structure.unflatten(leaves)  # noqa: E731
         rest = {flag: value[t:] for flag, value in FLAGS.items()}
-        return jax.grad(lambda leaves: loss(unroll(cell, PARAMS, XS[t:], nested(leaves, state), **rest)[0]))(floats)
+        run = lambda leaves: loss(unroll(cell, PARAMS, XS[t:], with_innermost(state, leaves), **rest)[0])  # noqa: E731
+        return jax.grad(run)(jax.tree.leaves(innermost(state)))
 
     state, gradients = cell.initial_state(PARAMS, (B,)), []
     for t in range(T + 1):

@@ -1,5 +1,6 @@
 """A damaged checkpoint is named, with the intact one before it; it is restored or refused, never half read."""
 
+import gc
 import re
 import shutil
 
@@ -11,12 +12,21 @@ from helpers import random_array
 
 from recurrent import Checkpoints, fit, init_train_state, make_train_step, restore_checkpoint, save_checkpoint
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 CONFIG = {"learning_rate": 0.1}
+
+
+def flipped(data):
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0x10]) + data[middle + 1 :]
+
+
 DAMAGES = {
     "deleted": lambda file: file.unlink(),
     "emptied": lambda file: file.write_bytes(b""),
     "cut in half": lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
     "overwritten": lambda file: file.write_bytes(bytes(file.stat().st_size)),
+    "one byte off": lambda file: file.write_bytes(flipped(file.read_bytes())),
 }
 damaged = pytest.mark.parametrize("damage", list(DAMAGES))
 
@@ -27,8 +37,8 @@ def state_of(step):
 
 
 def same_bits(found, expected):
-    read = lambda tree: [jax.random.key_data(a) if jnp.issubdtype(a.dtype, jax.dtypes.prng_key) else a for a in jax.tree.leaves(tree)]  # noqa: E731
-    return all(bool(jnp.all(a == b)) for a, b in zip(read(found), read(expected), strict=True))
+    pairs = zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True)
+    return all(a.dtype == b.dtype and bool(jnp.all(a == b)) for a, b in pairs)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +47,13 @@ def intact(tmp_path_factory):
     for step in (1, 2, 3):
         save_checkpoint(Checkpoints(folder, CONFIG), state_of(step), validation_loss=float(step))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def collected():
+    """An event loop of orbax may complain that it is closed; here, not in another test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -48,8 +65,8 @@ def files_of(folder, step):
     return sorted(path.relative_to(folder) for path in (folder / str(step)).rglob("*") if path.is_file())
 
 
-def message_of(folder):
-    return rf"(?s)(?=.*{re.escape(str(folder))})(?=.*step 3)(?=.*which=2)"
+def message_of(folder, *parts):
+    return "(?s)" + "".join(f"(?=.*{re.escape(part)})" for part in (str(folder), *(parts or ("step 3", "which=2"))))
 
 
 @damaged
@@ -73,7 +90,7 @@ def test_every_file_is_missed_or_not_needed(damage, intact, tmp_path):
 def test_the_notes_are_needed(which, damage, folder):
     step = {"latest": 3, "best": 1}[which]
     DAMAGES[damage](folder / str(step) / "notes" / "metadata")
-    with pytest.raises((ValueError, OSError), match=rf"(?s){re.escape(str(folder))}.*step {step}"):
+    with pytest.raises((ValueError, OSError), match=message_of(folder, f"step {step}")):
         restore_checkpoint(Checkpoints(folder, CONFIG), state_of(0), which=which)
 
 
@@ -86,12 +103,8 @@ def test_a_folder_without_its_arrays(folder):
 def test_an_empty_folder_of_a_step(folder):
     shutil.rmtree(folder / "3")
     (folder / "3").mkdir()
-    try:
-        restored = restore_checkpoint(Checkpoints(folder, CONFIG), state_of(0))
-    except (ValueError, OSError) as error:
-        assert re.search(message_of(folder), str(error))
-    else:
-        assert same_bits(restored, state_of(2))  # a folder with nothing in it holds no checkpoint
+    with pytest.raises((ValueError, OSError), match=message_of(folder)):
+        restore_checkpoint(Checkpoints(folder, CONFIG), state_of(0))
 
 
 def test_nothing_intact_is_left(folder):
@@ -114,13 +127,19 @@ def test_the_one_before_is_restored_on_request(damage, folder):
     assert same_bits(restore_checkpoint(Checkpoints(folder, CONFIG), state_of(0), which=2), state_of(2))
 
 
-@pytest.mark.parametrize("which", [0, 4, -1, True, 2.0, "first"])
+@pytest.mark.parametrize("which", [0, 4, -1])
 def test_a_step_that_is_not_there_is_refused_with_those_that_are(which, folder):
-    with pytest.raises(ValueError, match=rf"(?s)(?=.*{which})(?=.*latest)(?=.*best)|(?s)(?=.*{which})(?=.*1.*2.*3)"):
+    with pytest.raises(ValueError, match=message_of(folder, f"step {which}", "1, 2, 3")):
         restore_checkpoint(Checkpoints(folder, CONFIG), state_of(0), which=which)
 
 
-def test_a_step_of_an_empty_folder_is_none(tmp_path):
+@pytest.mark.parametrize("which", [True, 2.0, "first", None])
+def test_something_else_than_a_step_is_refused(which, folder):
+    with pytest.raises(ValueError, match=rf'which must be "latest" or "best".*step.*got {which!r}'):
+        restore_checkpoint(Checkpoints(folder, CONFIG), state_of(0), which=which)
+
+
+def test_an_empty_folder_has_no_step_to_restore(tmp_path):
     assert restore_checkpoint(Checkpoints(tmp_path, CONFIG), state_of(0)) is None
     with pytest.raises(ValueError, match="no checkpoint"):
         restore_checkpoint(Checkpoints(tmp_path, CONFIG), state_of(0), which=2)
@@ -135,5 +154,5 @@ def test_a_run_does_not_go_on_from_a_damaged_checkpoint_without_a_word(damage, f
     )
     with pytest.raises((ValueError, OSError), match=message_of(folder)):
         fit(step, state_of(0), lambda position: (), 5, checkpoints=checkpoints, progress=False)
-    with pytest.raises((ValueError, OSError), match=rf"(?s){re.escape(str(folder))}.*step 3"):
+    with pytest.raises((ValueError, OSError), match=message_of(folder, "step 3")):
         save_checkpoint(checkpoints, state_of(4))
