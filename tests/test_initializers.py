@@ -100,7 +100,7 @@ def test_learned_state_starts_at_the_cells_own_plus_noise():
 
 
 def test_bad_initialisers_are_refused():
-    with pytest.raises(ValueError, match="cannot be negative"):
+    with pytest.raises(ValueError, match="at least 0 and finite; got -"):
         with_spectral_radius(-1.0)
     with pytest.raises(ValueError, match="square"):
         with_spectral_radius(1.0)(jax.random.key(0), (3, 4))

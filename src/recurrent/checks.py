@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from recurrent.pytrees import leaf_names
+
 
 def sizes(name: str, **given: Any) -> None:
     """Raises ValueError unless every size is a positive integer."""
@@ -28,7 +30,8 @@ def counts(**given: Any) -> None:
 def choice(name: str, value: Any, allowed: Sequence[Any]) -> None:
     """Raises ValueError unless the value is among the allowed ones."""
     if not any(value is a or (type(value) is type(a) and value == a) for a in allowed):
-        raise ValueError(f"{name} must be {', '.join(map(repr, allowed[:-1]))} or {allowed[-1]!r}; got {value!r}")
+        texts = [f'"{a}"' if isinstance(a, str) else repr(a) for a in allowed]
+        raise ValueError(f"{name} must be {', '.join(texts[:-1])} or {texts[-1]}; got {value!r}")
 
 
 def positive(**given: Any) -> None:
@@ -53,11 +56,18 @@ def params(name: str, params: Any, expected: type, **dims: int) -> None:
     for field, annotation in expected.__annotations__.items():
         leaf, shapes = getattr(params, field), _shapes(annotation, tuple(sorted(dims.items())))
         if leaf is not None and shapes and jnp.shape(leaf) not in [shape for _, shape in shapes]:
-            text, shape = shapes[0]
+            allowed = " or ".join(f"[{text.replace(' ', ', ')}] = {shape}" for text, shape in shapes)
             raise ValueError(
-                f"{name}: params.{field} must have the shape [{text.replace(' ', ', ')}] = {shape}, with "
-                f"{', '.join(f'{dim} = {size}' for dim, size in dims.items())}; got {jnp.shape(leaf)}; {remedy}"
+                f"{name}: params.{field} must have the shape {allowed}; got {jnp.shape(leaf)}"
+                f"{_sizes_that_differ(shapes[0][0], jnp.shape(leaf), dims)}; {remedy}"
             )
+
+
+def _sizes_that_differ(text: str, found: tuple[int, ...], dims: dict[str, int]) -> str:
+    """Names the options behind axes of another size, where an axis is one option."""
+    pairs = zip(text.split(), found, strict=False)
+    differing = [(name, size) for name, size in pairs if name in dims and dims[name] != size]
+    return "".join(f", with {name}_size={size} where {name}_size={dims[name]} is expected" for name, size in differing)
 
 
 @functools.cache
@@ -107,3 +117,15 @@ def flags(name: str, given: Any, expected: tuple[int, ...]) -> Any:
     if shape != expected:
         raise ValueError(f"{name} must have shape [T, *batch] = {expected}; got {shape}")
     return jnp.asarray(given)
+
+
+def same_arrays(what: str, found: Any, expected: Any, remedy: str) -> None:
+    """Raises ValueError unless two trees have the same structure, shapes and dtypes."""
+    structures = jax.tree.structure(found), jax.tree.structure(expected)
+    if structures[0] != structures[1]:
+        raise ValueError(f"{what} has the structure {structures[0]}, expected {structures[1]}; {remedy}")
+    for name, a, b in zip(leaf_names(expected), jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        if a.shape != b.shape or a.dtype != b.dtype:
+            raise ValueError(
+                f"{what}: {name or 'it'} has shape {a.shape} and dtype {a.dtype}, expected {b.shape} and {b.dtype}; {remedy}"
+            )

@@ -4,6 +4,7 @@ Products are computed in `dtype`, by default that of the parameters, and accumul
 are kept in. Parameters are drawn in at least float32 and stored in `param_dtype`.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +13,7 @@ from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
+from recurrent import checks
 from recurrent.initializers import Initializer, draw
 from recurrent.pytrees import at_least_float32
 
@@ -36,6 +38,14 @@ def draw_dense(
     return DenseParams(
         draw(kernel_init, k_kernel, (input_size, output_size), dtype), draw(bias_init, k_bias, (output_size,), dtype)
     )
+
+
+def check_layers(name: str, layers: Sequence[DenseParams], sizes: Sequence[int]) -> None:
+    """Raises ValueError unless the affine maps lead from each size to the next."""
+    if len(layers) != len(sizes) - 1:
+        raise ValueError(f"{name}: params of {len(sizes) - 1} layers are expected; got {len(layers)}")
+    for index, (layer, *widths) in enumerate(zip(layers, sizes[:-1], sizes[1:], strict=True)):
+        checks.params(f"{name}, layer {index}", layer, DenseParams, input=widths[0], output=widths[1])
 
 
 def dot(x: Array, kernel: Array, dtype: DTypeLike | None) -> Array:

@@ -1,5 +1,6 @@
 """What a driver is given, checked and brought into one form, one step with its flags, and the plain loop over a sequence."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -83,23 +84,22 @@ def prepare(
         resets that do not fit; a state that is not the cell's; a cell that breaks its contract: an initial state without the
         batch axes, or a step that does not return `(state, y_t)` or changes the shape or dtype of its state.
     """
-    _check_is_cell(cell)
+    check_is_cell(cell)
     num_steps, batch_shape = _steps_and_batch(xs)
     mask = mask_of(lengths, mask, num_steps, batch_shape)
     if resets is not None:
         resets = checks.flags("resets", resets, (num_steps, *batch_shape))
     if mask is not None:
         xs = without_padding(xs, mask)
-    fresh = cell.initial_state(params, batch_shape)
-    _check_leads_with(batch_shape, fresh)
+    fresh = _initial_state(cell, params, batch_shape)
     state = fresh if state is None else jax.tree.map(jnp.asarray, state)
-    _check_same_state("the given state", state, fresh, "take it from cell.initial_state or from a previous run's final state")
+    checks.same_arrays("the given state", state, fresh, "take it from cell.initial_state or from a previous run's final state")
     if num_steps:
         returned = jax.eval_shape(cell.step, params, state, jax.tree.map(lambda leaf: leaf[0], xs))
         if not isinstance(returned, tuple) or len(returned) != 2:
-            found = f"a tuple of {len(returned)}" if isinstance(returned, tuple) else f"a {type(returned).__name__}"
-            raise ValueError(f"a step must return (state, y_t), the order of jax.lax.scan; {cell} returned {found}")
-        _check_same_state("the state after a step", returned[0], state, "a step must keep the shape and dtype of every leaf")
+            found = f"a tuple of {len(returned)}" if isinstance(returned, tuple) else jax.tree.structure(returned)
+            raise ValueError(f"a step must return (state, y_t), the order of jax.lax.scan; got {found} from that of {cell}")
+        checks.same_arrays("the state after a step", returned[0], state, "a step must keep the shape and dtype of every leaf")
     return Sequence(xs, state, fresh, Flags(mask, resets))
 
 
@@ -182,7 +182,8 @@ def plain_scan(
     return jax.lax.scan(step, sequence.state, inputs, reverse=reverse, unroll=steps_per_iteration)
 
 
-def _check_is_cell(cell: Any) -> None:
+def check_is_cell(cell: Any) -> None:
+    """Raises ValueError for what is not a cell."""
     if isinstance(cell, Layer):
         raise ValueError(f"expected a cell, got the layer {cell}: layer.apply(params, xs) runs it")
     if not isinstance(cell, Cell):
@@ -202,21 +203,16 @@ def _steps_and_batch(xs: PyTree) -> tuple[int, tuple[int, ...]]:
     return num_steps, tuple(batch_shape)
 
 
-def _check_leads_with(batch_shape: tuple[int, ...], fresh: State) -> None:
+def _initial_state(cell: Cell, params: Params, batch_shape: tuple[int, ...]) -> State:
+    try:
+        inspect.signature(cell.initial_state).bind(params, batch_shape)
+    except TypeError as error:
+        raise ValueError(f"a cell's initial_state must take (params, batch_shape=()); that of {cell}: {error}") from error
+    fresh = cell.initial_state(params, batch_shape)
     for name, leaf in zip(pytrees.leaf_names(fresh), jax.tree.leaves(fresh), strict=True):
         if jnp.shape(leaf)[: len(batch_shape)] != batch_shape:
             raise ValueError(
                 f"the cell's initial_state(params, batch_shape={batch_shape}) must lead with the batch axes in every leaf, "
                 f"counters too; {name or 'it'} has shape {jnp.shape(leaf)}"
             )
-
-
-def _check_same_state(what: str, found: State, expected: State, remedy: str) -> None:
-    structures = jax.tree.structure(found), jax.tree.structure(expected)
-    if structures[0] != structures[1]:
-        raise ValueError(f"{what} has the structure {structures[0]}, expected {structures[1]}; {remedy}")
-    for name, a, b in zip(pytrees.leaf_names(expected), jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        if a.shape != b.shape or a.dtype != b.dtype:
-            raise ValueError(
-                f"{what}: {name or 'it'} has shape {a.shape} and dtype {a.dtype}, expected {b.shape} and {b.dtype}; {remedy}"
-            )
+    return fresh

@@ -251,11 +251,12 @@ def test_chunks_share_outputs_and_unrolled_loops_change_nothing(make, reverse, m
 
     weights = random_array((7, 2, 4), 4)
     expected = gradients()
-    assert relative_error(gradients(unroll=2), expected) < 1e-12
+    assert relative_error(gradients(steps_per_iteration=2), expected) < 1e-12
     for size in (3, 1):
         monkeypatch.setattr(_engine, "chunk_size", lambda *_, size=size: size)
-        assert relative_error(gradients(backprop="explicit", unroll=2), expected) < 1e-12
-    assert relative_error(gradients(backprop="explicit", checkpoint_every=3), expected) < 1e-12
+        assert relative_error(gradients(backprop="explicit", steps_per_iteration=2), expected) < 1e-12
+        for segment in (1, 3, 5, 7, 9):
+            assert relative_error(gradients(backprop="explicit", checkpoint_every=segment), expected) < 1e-12
 
 
 def test_states_with_integers_may_be_emitted():

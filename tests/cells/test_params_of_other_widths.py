@@ -8,7 +8,8 @@ import pytest
 from registry import CELLS, HIDDEN, INPUT
 
 import recurrent
-from recurrent import gru, layer_norm_gru, lstm, output_recurrence, unroll
+from recurrent import gru, lstm, unroll
+from recurrent.cells import layer_norm_gru, output_recurrence
 from recurrent.layers import embed, linear
 
 KEY = jax.random.key(0)
@@ -49,13 +50,13 @@ def test_a_leaf_of_another_width_is_named(name):
 
 
 def test_an_lstm_of_three_gates():
-    three = recurrent.LSTMParams(*gru(INPUT, HIDDEN).init(KEY))
+    three = recurrent.cells.LSTMParams(*gru(INPUT, HIDDEN).init(KEY))
     with pytest.raises(ValueError, match=r"(?s)(?=.*input_kernel)(?=.*\(3, 12\))(?=.*\(3, 16\))"):
         unroll(lstm(INPUT, HIDDEN), three, XS)
 
 
 def test_a_gru_of_four_gates():
-    four = recurrent.GRUParams(*lstm(INPUT, HIDDEN).init(KEY))
+    four = recurrent.cells.GRUParams(*lstm(INPUT, HIDDEN).init(KEY))
     with pytest.raises(ValueError, match=r"(?s)(?=.*input_kernel)(?=.*\(3, 16\))(?=.*\(3, 12\))"):
         unroll(gru(INPUT, HIDDEN), four, XS)
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from helpers import random_array
 
-from recurrent import elman, flow_regularizer
+from recurrent import elman
+from recurrent.flow import flow_regularizer
 
 T, B, H = 80, 3, 5
 

@@ -6,20 +6,14 @@ import numpy as np
 import pytest
 from helpers import perturbed, random_array, relative_error
 
-from recurrent import (
-    backpropagate,
-    check_gradients,
+from recurrent import backpropagate, check_gradients, describe, dropout, gradient_decay, lstm, stack
+from recurrent.flow import (
     decay_rate,
-    describe,
-    dropout,
     explain_nonfinite,
     first_nonfinite_step,
     flow_regularizer,
-    gradient_decay,
-    lstm,
     lyapunov_spectrum,
     path_shares,
-    stack,
     state_gradients,
     step_jacobians,
     temporal_contributions,

@@ -9,7 +9,9 @@ import pytest
 from helpers import perturbed, random_array
 from jax import Array
 
-from recurrent import Cell, dropout, gradient_decay, lstm, path_shares, state_gradients, unroll, zoneout
+from recurrent import Cell, dropout, gradient_decay, lstm, unroll
+from recurrent.flow import path_shares, state_gradients
+from recurrent.wrappers import zoneout
 
 T, B, D, H = 5, 2, 3, 4
 INNER = lstm(D, H, param_dtype=jnp.float64)

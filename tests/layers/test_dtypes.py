@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from helpers import random_array
 
-from recurrent import elman
-from recurrent.layers import bidirectional, embed, linear, mean_over_time, scanned, serial
+from recurrent import bidirectional, elman, scanned, serial
+from recurrent.layers import embed, linear, mean_over_time
 
 T, B, D, H = 5, 2, 3, 4
 KEY = jax.random.key(0)
@@ -25,7 +25,7 @@ def rounded(x, dtype=HALF):
 def test_a_linear_layer_keeps_the_dtype_of_its_inputs(dtype, flags):
     layer = linear(D, H)
     params = layer.init(KEY)
-    ys = jax.jit(layer.apply)(params, XS.astype(dtype), **flags)
+    _, ys = jax.jit(layer.apply)(params, XS.astype(dtype), **flags)
     assert ys.dtype == dtype
     valid = np.arange(T)[:, None] < np.asarray(flags.get("lengths", jnp.array([T, T])))
     expected = valid[..., None] * (rounded(XS, dtype) @ np.asarray(params.kernel, np.float64))
@@ -35,7 +35,7 @@ def test_a_linear_layer_keeps_the_dtype_of_its_inputs(dtype, flags):
 def test_gradients_keep_the_dtype_of_the_params():
     layer = linear(D, H)
     params = layer.init(KEY)
-    loss = lambda params: jnp.sum(jnp.square(layer.apply(params, XS.astype(HALF)).astype(jnp.float32)))  # noqa: E731
+    loss = lambda params: jnp.sum(jnp.square(layer.apply(params, XS.astype(HALF))[1].astype(jnp.float32)))  # noqa: E731
     gradient = jax.jit(jax.grad(loss))(params)
     assert {leaf.dtype for leaf in jax.tree.leaves(gradient)} == {jnp.dtype(jnp.float32)}
     xs = rounded(XS).reshape(-1, D)
@@ -60,7 +60,7 @@ def test_products_are_taken_in_the_dtype_asked_for():
     layer = linear(D, H, dtype=HALF)
     params = layer.init(KEY)
     assert params.kernel.dtype == jnp.float32
-    ys = jax.jit(layer.apply)(params, XS)
+    _, ys = jax.jit(layer.apply)(params, XS)
     assert ys.dtype == jnp.float32
     np.testing.assert_allclose(ys, rounded(XS) @ rounded(params.kernel), rtol=1e-5, atol=1e-6)
     exact = np.asarray(XS, np.float64) @ np.asarray(params.kernel, np.float64)
@@ -70,26 +70,26 @@ def test_products_are_taken_in_the_dtype_asked_for():
 def test_half_precision_throughout():
     layer = linear(D, H, dtype=HALF, param_dtype=HALF)
     params = layer.init(KEY)
-    ys = jax.jit(layer.apply)(params, XS.astype(HALF))
+    _, ys = jax.jit(layer.apply)(params, XS.astype(HALF))
     assert ys.dtype == HALF
     np.testing.assert_allclose(np.asarray(ys, np.float64), rounded(XS) @ rounded(params.kernel), rtol=0.01, atol=0.01)
 
 
 def test_an_embedding_has_the_dtype_of_its_table_or_the_one_asked_for():
     params = embed(7, H).init(KEY)
-    assert embed(7, H).apply(params, TOKENS).dtype == jnp.float32
-    half = embed(7, H, dtype=HALF).apply(params, TOKENS)
+    assert embed(7, H).apply(params, TOKENS)[1].dtype == jnp.float32
+    _, half = embed(7, H, dtype=HALF).apply(params, TOKENS)
     assert half.dtype == HALF
     np.testing.assert_array_equal(np.asarray(half, np.float64), rounded(params.table)[np.asarray(TOKENS)])
     stored = embed(7, H, param_dtype=HALF)
-    assert stored.apply(stored.init(KEY), TOKENS, lengths=jnp.array([5, 2])).dtype == HALF
+    assert stored.apply(stored.init(KEY), TOKENS, lengths=jnp.array([5, 2]))[1].dtype == HALF
 
 
 def test_a_deep_network_of_half_precision_inputs():
     """The state and so the output of a cell is at least float32; the layers after it follow."""
     cells = elman(H, H), elman(H, H)
     layer = serial(embed(7, H, dtype=HALF), bidirectional(*map(scanned, cells)), linear(2 * H, 2))
-    ys = jax.jit(layer.apply)(layer.init(KEY), TOKENS, lengths=jnp.array([5, 2]))
+    _, ys = jax.jit(layer.apply)(layer.init(KEY), TOKENS, lengths=jnp.array([5, 2]))
     assert ys.dtype == jnp.float32
     assert np.all(np.isfinite(ys))
 

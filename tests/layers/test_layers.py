@@ -11,28 +11,30 @@ from helpers import equations, perturbed, random_array, relative_error
 
 from recurrent import bidirectional, elman, gru, lengths_to_mask, lstm, scanned, serial, stack, unroll
 from recurrent.cells import output_recurrence, teacher_forced
-from recurrent.layers import embed, last_valid, linear, mean_over_time, time_distributed
+from recurrent.layers import backwards, embed, last_valid, linear, mean_over_time, time_distributed
 from recurrent.seq2seq import additive, attend, multiplicative
 
 T, B, D, H = 6, 3, 3, 4
 F64 = {"param_dtype": jnp.float64}
 LENGTHS = jnp.array([T, 1, 0])
+UNEQUAL = scanned(elman(D, 1)), scanned(elman(D, H))
 FEEDBACK = output_recurrence(3, 4, 2)
 
 
 def cells():
-    return lstm(D, H, **F64), lstm(D, H, **F64), gru(2 * H, H, **F64), gru(2 * H, H, **F64)
+    made = lstm(D, H, **F64), lstm(D, H, **F64), gru(2 * H, H, **F64), gru(2 * H, H, **F64)
+    return list(map(scanned, made))
 
 
 STACKINGS = {
     "scanned": lambda: scanned(lstm(D, H, **F64)),
-    "reverse": lambda: scanned(lstm(D, H, **F64), reverse=True),
-    "explicit": lambda: scanned(lstm(D, H, **F64), backprop="explicit"),
+    "reverse": lambda: backwards(scanned(lstm(D, H, **F64))),
+    "autodiff": lambda: scanned(lstm(D, H, **F64), backprop="autodiff"),
     "merged at every layer": lambda: serial(bidirectional(*cells()[:2]), bidirectional(*cells()[2:])),
     "two towers": lambda: bidirectional(
-        stack(lstm(D, H, **F64), gru(H, H, **F64)), stack(gru(D, H, **F64), lstm(H, 2, **F64)), backprop="explicit"
+        scanned(stack(lstm(D, H, **F64), gru(H, H, **F64))), scanned(stack(gru(D, H, **F64), lstm(H, 2, **F64)))
     ),
-    "alternating": lambda: serial(scanned(lstm(D, H, **F64)), scanned(gru(H, H, **F64), reverse=True)),
+    "alternating": lambda: serial(scanned(lstm(D, H, **F64)), backwards(scanned(gru(H, H, **F64)))),
     "summed": lambda: bidirectional(*cells()[:2], merge="sum"),
     "learned merge": lambda: serial(bidirectional(*cells()[:2]), linear(2 * H, 5)),
     "relu between": lambda: serial(
@@ -47,21 +49,21 @@ def test_a_padded_row_gets_what_the_unpadded_row_gets(name):
     params = jax.tree.map(lambda p: p.astype(jnp.float64), perturbed(layer.init(jax.random.key(0)), 1))
     xs = random_array((T, B, D), 2)
     poisoned = jnp.where(lengths_to_mask(LENGTHS, T)[..., None], xs, jnp.nan)
-    ys = jax.jit(functools.partial(layer.apply, lengths=LENGTHS))(params, poisoned)
+    _, ys = jax.jit(functools.partial(layer.apply, lengths=LENGTHS))(params, poisoned)
     for row, length in enumerate(LENGTHS.tolist()):
-        assert relative_error(ys[:length, row], layer.apply(params, xs[:length, row])) < 1e-12
+        assert relative_error(ys[:length, row], layer.apply(params, xs[:length, row])[1]) < 1e-12
         assert not np.any(ys[length:, row])
 
 
 def test_both_directions_by_hand():
     forward, backward = lstm(D, H, **F64), gru(D, H, **F64)
-    layer = bidirectional(forward, backward)
+    layer = bidirectional(scanned(forward), scanned(backward))
     params, xs = perturbed(layer.init(jax.random.key(0)), 1), random_array((T, B, D), 2)
-    ys = layer.apply(params, xs)
+    _, ys = layer.apply(params, xs)
     assert relative_error(ys[..., :H], unroll(forward, params.forward, xs)[1]) < 1e-14
     assert relative_error(ys[..., H:], unroll(backward, params.backward, xs[::-1])[1][::-1]) < 1e-14
     assert relative_error(ys[..., H:], unroll(backward, params.backward, xs)[1] + 1e-9) > 1e-3
-    summed = bidirectional(forward, backward, merge="sum").apply(params, xs)
+    _, summed = bidirectional(scanned(forward), scanned(backward), merge="sum").apply(params, xs)
     assert relative_error(summed, ys[..., :H] + ys[..., H:]) < 1e-14
 
 
@@ -70,8 +72,8 @@ def test_embedding_and_linear():
     params = perturbed(layer.init(jax.random.key(0)), 1)
     tokens = jnp.asarray(np.random.default_rng(0).integers(0, 7, (T, B)))
     expected = np.asarray(params[0].table)[np.asarray(tokens)] @ np.asarray(params[1].kernel) + np.asarray(params[1].bias)
-    np.testing.assert_allclose(layer.apply(params, tokens), expected, rtol=1e-5)
-    gradient = jax.grad(lambda p: layer.apply(p, tokens).sum())(params)[0].table
+    np.testing.assert_allclose(layer.apply(params, tokens)[1], expected, rtol=1e-5)
+    gradient = jax.grad(lambda p: layer.apply(p, tokens)[1].sum())(params)[0].table
     used = np.isin(np.arange(7), tokens)
     assert np.all(np.any(gradient != 0, axis=1) == used)
 
@@ -156,7 +158,7 @@ def test_only_a_hidden_recurrence_keeps_what_the_output_does_not_show():
     ("call", "message"),
     [
         (lambda: serial(), "at least one layer"),
-        (lambda: bidirectional(lstm(D, H), lstm(D, H), merge="mean"), "merge must be"),
+        (lambda: bidirectional(scanned(lstm(D, H)), scanned(lstm(D, H)), merge="mean"), "merge must be"),
         (lambda: linear(0, 3), "positive integer"),
         (lambda: linear(3, 2).apply(linear(3, 2).init(jax.random.key(0)), jnp.zeros((T, B, 4))), "3 features"),
         (lambda: linear(3, 2).apply({}, jnp.zeros((T, B, 3))), "expected params of type DenseParams"),
@@ -171,8 +173,8 @@ def test_only_a_hidden_recurrence_keeps_what_the_output_does_not_show():
             "targets must have shape",
         ),
         (
-            lambda: bidirectional(elman(D, 1), elman(D, H), merge="sum").apply(
-                bidirectional(elman(D, 1), elman(D, H)).init(jax.random.key(0)), jnp.zeros((T, D), jnp.float32)
+            lambda: bidirectional(*UNEQUAL, merge="sum").apply(
+                bidirectional(*UNEQUAL).init(jax.random.key(0)), jnp.zeros((T, D), jnp.float32)
             ),
             r"outputs of equal width; got \[1\] and \[4\]",
         ),

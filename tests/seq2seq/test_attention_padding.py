@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from helpers import random_array, relative_error
 
-from recurrent.attention import additive, multiplicative
-from recurrent.seq2seq import attend
+from recurrent.seq2seq import additive, attend, multiplicative
 
 S, B, Q, K, V = 5, 3, 2, 4, 6
 LENGTHS = np.array([5, 2, 0])

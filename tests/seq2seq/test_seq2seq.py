@@ -139,7 +139,7 @@ LENGTHS = jnp.array([S, 2, 0])
 def model(context, feed, attention=None):
     every = context == "attention" or (context != "none" and feed != "initial")
     return encoder_decoder(
-        bidirectional(lstm(E, H // 2), lstm(E, H // 2)) if attention else scanned(gru(E, H)),
+        bidirectional(scanned(lstm(E, H // 2)), scanned(lstm(E, H // 2))) if attention else scanned(gru(E, H)),
         lstm(E + H, H) if every else lstm(E, H),
         source_symbols=7, target_symbols=V, embed_size=E, context_size=H, hidden_size=H,
         context=context, feed=feed, attention=attention,

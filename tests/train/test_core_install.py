@@ -24,5 +24,5 @@ def imported(path):
 def test_every_import_is_a_core_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     required = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
-    found = {name for path in Path(recurrent.__file__).parent.rglob("*.py") for name in imported(path)}
+    found = {name for path in Path(recurrent.initializers.__file__).parent.rglob("*.py") for name in imported(path)}
     assert found - {MODULES.get(name, name) for name in required} - set(sys.stdlib_module_names) - {"recurrent"} <= OPTIONAL

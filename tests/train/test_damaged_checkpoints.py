@@ -10,7 +10,8 @@ import optax
 import pytest
 from helpers import random_array
 
-from recurrent import Checkpoints, fit, init_train_state, make_train_step, restore_checkpoint, save_checkpoint
+from recurrent import fit, init_train_state, make_train_step
+from recurrent.train import Checkpoints, restore_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 CONFIG = {"learning_rate": 0.1}

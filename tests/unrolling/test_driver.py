@@ -1,5 +1,6 @@
 """The driver's semantics as properties, and every mistake it refuses."""
 
+import dataclasses
 import functools
 
 import jax
@@ -106,7 +107,7 @@ def test_no_steps_at_all():
 
 def test_inputs_may_be_trees_and_batches_of_any_rank():
     inner = elman(D, H, **F64)
-    cell = inner._replace(step=lambda p, s, x: inner.step(p, s, x["a"] + x["b"]))
+    cell = dataclasses.replace(inner, step=lambda p, s, x: inner.step(p, s, x["a"] + x["b"]))
     params = inner.init(jax.random.key(0))
     a, b = random_array((T, 2, 3, D), 1), random_array((T, 2, 3, D), 2)
     _, ys = unroll(cell, params, {"a": a, "b": b}, lengths=jnp.full((2, 3), 5))
@@ -217,7 +218,7 @@ BAD = {
     "backprop": ({"backprop": "exact"}, "backprop must be"),
     "checkpoint": ({"checkpoint_every": 0}, "checkpoint_every.*at least 1"),
     "fractional checkpoint": ({"checkpoint_every": 2.0}, "checkpoint_every"),
-    "unroll": ({"unroll": 0}, "unroll.*at least 1"),
+    "steps per iteration": ({"steps_per_iteration": 0}, "steps_per_iteration.*at least 1"),
     "state shape": ({"state": jnp.zeros((B + 1, H))}, r"the given state.*shape \(3, 4\)"),
     "state dtype": ({"state": jnp.zeros((B, H), jnp.float32)}, "float32.*expected.*float64"),
     "state structure": ({"state": (jnp.zeros((B, H)),)}, "structure"),
@@ -225,7 +226,10 @@ BAD = {
         {"params": lstm(D, H, **F64).init(jax.random.key(0))},
         "expected params of type GRUParams, got LSTMParams",
     ),
-    "params of other sizes": ({"params": gru(D, H + 1, **F64).init(jax.random.key(0)), "state": None}, "hidden_size=5"),
+    "params of other sizes": (
+        {"params": gru(D, H + 1, **F64).init(jax.random.key(0)), "state": None},
+        r"input_kernel must have the shape .* = \(3, 12\); got \(3, 15\)",
+    ),
     "dictionary params": ({"params": {"w": jnp.ones(3)}}, "got dict"),
 }
 

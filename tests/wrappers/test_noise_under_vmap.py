@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from helpers import random_array
 
-from recurrent import dropout, elman, unroll, variational_dropout, zoneout
+from recurrent import dropout, elman, unroll
+from recurrent.wrappers import variational_dropout, zoneout
 
 T, B, D, H = 6, 4, 3, 16
 INNER = elman(D, H, param_dtype=jnp.float64)

@@ -452,7 +452,7 @@ def test_layer_norm_does_not_see_the_scale_of_weights(factory, count):
         (lambda: zoneout(lstm(3, 4), LSTMState(c=0.5, h=2), key=None), "zoneout: rate"),
         (lambda: dropout(elman(3, 4), 0.5, key=KEY, where="gates"), "\"output\"; got 'gates'"),
         (lambda: dropout(elman(3, 4), 0.5, key=0), r"jax.random.key\(seed\), or None for evaluation; got 0"),
-        (lambda: layer_norm_lstm(3, 4, epsilon=0), "epsilon must be positive; got 0"),
+        (lambda: layer_norm_lstm(3, 4, epsilon=0), "epsilon must be positive and finite; got 0"),
     ],
 )
 def test_mistakes_in_building(build, message):
@@ -472,7 +472,7 @@ def test_mistakes_in_building(build, message):
         (residual(elman(3, 4), 2, 4), "residual: inputs must have 2 features"),
         (residual(emit_state(lstm(3, 3))), "must be one array"),
         (mlp_input(elman(2, 4), (5, 2)), "mlp_input: inputs must have 5 features"),
-        (mlp_output(elman(3, 4), (5, 2)), "reads 5 features, but the cell emits 4"),
+        (mlp_output(elman(3, 4), (5, 2)), "sizes start with 5, but the cell emits 4"),
         (zoneout(gru(3, 4), LSTMState(c=0.5, h=0.5), key=None), "zoneout: the rates have the structure"),
     ],
 )

@@ -14,6 +14,7 @@ from recurrent.bptt import _engine, _segments
 from recurrent.bptt._by_hand import sweep_by_hand
 from recurrent.bptt._engine import Order, Run
 from recurrent.bptt._phases import Phases
+from recurrent.bptt._reverse_only import reverse_only
 from recurrent.sequences import Sequence, num_batch_axes, plain_scan, prepare
 from recurrent.types import Adjoint, Cell, Params, PyTree, State
 
@@ -148,15 +149,7 @@ def explicit_scan(
 
     # a loss of the final state alone has no dys: [T, ...] zeros that need not be made
     run.defvjp(run_forward, run_backward, symbolic_zeros=True)
-    try:
-        return run(params, *sequence)
-    except TypeError as error:
-        if "forward-mode" not in str(error):
-            raise
-        raise TypeError(
-            'backprop="explicit" is a backward pass, and cannot be differentiated forwards (jvp, jacfwd, hessian): '
-            'use backprop="autodiff" for that'
-        ) from error
+    return run(*reverse_only((params, *sequence)))
 
 
 def phases_of(cell: Cell, params: Params, sequence: Sequence, *, named: bool = False) -> Phases:

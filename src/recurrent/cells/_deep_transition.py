@@ -1,6 +1,5 @@
 """Several layers from state to state inside one time step."""
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from jaxtyping import Float
 from recurrent import checks
 from recurrent.activations import elementwise
 from recurrent.cells._build import checked_cell, draw_kernels
-from recurrent.dense import DenseParams, dense, dot, draw_dense, preactivation
+from recurrent.dense import DenseParams, check_layers, dense, dot, draw_dense, preactivation
 from recurrent.initializers import Initializer, draw_blocks, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell
@@ -77,7 +76,12 @@ def deep_transition(
         return DeepTransitionParams(*first, layers, shortcut_kernel)
 
     sizes = {"input": input_size, "hidden": hidden_size, "first": widths[0]}
-    step = functools.partial(deep_transition_step, phi=elementwise(activation), dtype=dtype)
+    phi = elementwise(activation)
+
+    def step(params, h_tm1, x_t):
+        check_layers("deep_transition", params.layers, (*widths, hidden_size))
+        return deep_transition_step(params, h_tm1, x_t, phi, dtype)
+
     return checked_cell("deep_transition", DeepTransitionParams, sizes, init, hidden_size, step)
 
 

@@ -79,6 +79,8 @@ def decay_rate(log10_norms: Float[Array, "T+1 *batch"], min_lag: int = 0, max_la
       ValueError: fewer than two lags are left.
     """
     by_lag = log10_norms[::-1]
+    if len(by_lag) < 2:
+        raise ValueError("decay_rate needs the norms of a run of at least one step, at two lags or more; got one lag")
     max_lag = len(by_lag) - 1 if max_lag is None else max_lag
     if not 0 <= min_lag < max_lag < len(by_lag):
         raise ValueError(f"lags {min_lag}..{max_lag} do not lie within 0..{len(by_lag) - 1} with min_lag < max_lag")

@@ -36,6 +36,8 @@ def lyapunov_spectrum(
     """
     sequence = prepare(cell, params, xs, state)
     num_steps, *batch_shape = jax.tree.leaves(xs)[0].shape[:-1]
+    if num_steps == 0:
+        raise ValueError("lyapunov_spectrum is a mean over a run of at least one step; got xs of 0 steps")
     row_state = jax.tree.map(lambda leaf: leaf[(0,) * len(batch_shape)], sequence.state)
     size = jax.eval_shape(lambda s: ravel_floats(s)[0], row_state).shape[0]
     count = size if num_exponents is None else num_exponents

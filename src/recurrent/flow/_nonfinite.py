@@ -102,7 +102,7 @@ def _nonfinite(cell: Cell, params: Params, sequence: Sequence, loss: Loss, rever
 def _named(tree: PyTree, what: str) -> list[tuple[str, Any]]:
     """The path of every leaf, and whether any row of each step is bad."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return [(what + jax.tree_util.keystr(path), np.asarray(bad).reshape(len(bad), -1).any(axis=1)) for path, bad in leaves]
+    return [(what + jax.tree_util.keystr(path), np.asarray(bad).any(axis=tuple(range(1, bad.ndim)))) for path, bad in leaves]
 
 
 def _rows(tree: PyTree, t: int) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recurrent.pytrees import leaf_names
+from recurrent.pytrees import at_least_float32, leaf_names
 from recurrent.spectra import singular_range, spectral_radius
 from recurrent.types import Params
 
@@ -53,7 +53,7 @@ def describe(params: Params) -> list[BlockReport]:
         if leaf.ndim != 2 or not leaf.size or leaf.shape[1] % leaf.shape[0]:
             continue
         size = leaf.shape[0]
-        blocks = jnp.moveaxis(leaf.reshape(size, -1, size), 1, 0).astype(jnp.promote_types(leaf.dtype, jnp.float32))
+        blocks = jnp.moveaxis(leaf.reshape(size, -1, size), 1, 0).astype(at_least_float32(leaf.dtype))
         radii, (largest, smallest) = spectral_radius(blocks), singular_range(blocks)
         for i, (radius, high, low) in enumerate(zip(radii.tolist(), largest.tolist(), smallest.tolist(), strict=True)):
             log_radius = abs(math.log(radius)) if radius > 0 else math.inf

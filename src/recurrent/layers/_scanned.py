@@ -6,6 +6,7 @@ from typing import Any
 from recurrent.layers._direction import resets_against_time
 from recurrent.made import remembered
 from recurrent.parallel import Method, takes_one_scan, unroll_parallel
+from recurrent.sequences import check_is_cell
 from recurrent.types import Cell, Layer
 from recurrent.unrolling import Backprop, unroll, unroll_truncated
 
@@ -22,6 +23,7 @@ def scanned(
       checkpoint_every: as for `unroll`.
       window: lets no gradient cross from one window of so many steps into the one before, as `unroll_truncated` does.
     """
+    check_is_cell(cell)
     run = unroll if window is None else functools.partial(unroll_truncated, window=window)
     return _driven(functools.partial(run, backprop=backprop, checkpoint_every=checkpoint_every), cell)
 
@@ -35,6 +37,7 @@ def scanned_parallel(
     Where an iterated method does not converge the layer runs the loop: a layer has no way to say so. (A linear cell that
     overflows shows it in its outputs.)
     """
+    check_is_cell(cell)
     options: dict[str, Any] = {"method": method, "tolerance": tolerance, "max_iterations": max_iterations, "damping": damping}
     fallback = None if takes_one_scan(cell, method) else "sequential"
     return _driven(functools.partial(unroll_parallel, fallback=fallback, **options), cell)

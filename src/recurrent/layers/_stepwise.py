@@ -27,7 +27,7 @@ def linear(
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
 ) -> Layer:
-    """o_t = x_t V + c, the same map at every step, in `dtype`, or else in the dtype of the inputs.
+    """o_t = x_t V + c, the same map at every step, in the dtype of the inputs; `dtype` is that of the products.
 
     Raises:
       ValueError: a size is not a positive integer; when run, inputs or params of other sizes.
@@ -37,7 +37,7 @@ def linear(
     def map_step(params, xs):
         checks.params("linear", params, DenseParams, input=input_size, output=output_size)
         checks.features("linear", xs, input_size)
-        return dense(params, xs, dtype).astype(xs.dtype if dtype is None else dtype)
+        return dense(params, xs, dtype).astype(xs.dtype)
 
     return _stepwise(lambda key: draw_dense(key, input_size, output_size, kernel_init, bias_init, param_dtype), map_step)
 

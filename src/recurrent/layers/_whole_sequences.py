@@ -34,6 +34,6 @@ def last_valid(values: PyTree, lengths: Array) -> PyTree:
 def mean_over_time(values: Float[Array, "T *batch features"], mask: Array | None = None) -> Float[Array, "*batch features"]:
     """Averages the valid steps of every row; 0 for rows that have none."""
     if mask is None:
-        return values.mean(axis=0)
+        return values.sum(axis=0) / max(len(values), 1)
     total = jnp.sum(pytrees.where(mask, values, jnp.zeros_like(values)), axis=0)
     return total / jnp.maximum(mask.sum(axis=0), 1).astype(values.dtype)[..., None]

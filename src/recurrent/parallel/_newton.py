@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.extend.core import jaxprs_in_params
+from jax.extend.core import jaxpr_as_fun, jaxprs_in_params
 
 from recurrent import pytrees
 from recurrent.parallel._associative import linear_scan, shift
@@ -137,7 +137,9 @@ def solve(
 
 def check_has_forward_derivative(steps: Callable[[Array], Array], s: Array) -> None:
     """Raises ValueError where a custom reverse-mode rule hides the derivative that Newton's method needs."""
-    if any(name.startswith("custom_vjp_call") for name in _primitives(jax.make_jaxpr(steps)(s).jaxpr)):
+    traced = jax.make_jaxpr(steps)(s)  # errors of the step itself come out here
+    pushed = jax.make_jaxpr(lambda s, ds: jax.jvp(jaxpr_as_fun(traced), (s,), (ds,)))(s, s)
+    if "custom_lin" in _primitives(pushed.jaxpr):
         raise ValueError(
             "Newton's method needs the derivative of the step in forward mode, and this cell's step has a custom reverse-mode "
             "gradient only (as clip_state_gradients gives it): use unroll"

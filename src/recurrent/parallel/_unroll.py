@@ -21,7 +21,7 @@ from recurrent.parallel._newton import (
     solve,
     vectors,
 )
-from recurrent.sequences import Sequence, num_batch_axes, prepare
+from recurrent.sequences import Sequence, check_is_cell, num_batch_axes, prepare
 from recurrent.types import Cell, Params, PyTree, State
 from recurrent.unrolling import unroll
 
@@ -86,6 +86,7 @@ def unroll_parallel(
     Parallelizing non-linear sequential models over the sequence length (deer); Gonzalez et al. (2024), Towards scalable and
     stable parallelization of nonlinear RNNs (quasi_deer, elk).
     """
+    check_is_cell(cell)
     _check_options(cell, method, tolerance, max_iterations, damping, fallback)
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
     dtype = next((leaf.dtype for leaf in jax.tree.leaves(sequence.state)), jnp.dtype(jnp.float32))

@@ -29,9 +29,13 @@ class AttentionParams(NamedTuple):
 
 
 class Attention(NamedTuple):
-    """A way to score keys: `init(key) -> params`, `prepare(params, keys) -> memory`, `scores(params, query, memory)`.
+    """A way to score keys.
 
-    `memory` is what does not depend on the query, computed once for all steps of a decoder.
+    Attributes:
+      init: `key -> params`.
+      prepare: `(params, keys, mask=None) -> memory`, what does not depend on the query, computed once for all steps of a
+        decoder; NaN in masked keys stays out of it.
+      scores: `(params, query, memory) -> scores`.
     """
 
     init: PyTree
@@ -65,8 +69,8 @@ def additive(
             score=draw(kernel_init, k_score, (attention_size, 1), param_dtype)[:, 0],
         )
 
-    def prepare(params, keys):
-        return dot(keys, params.key_kernel, dtype)
+    def prepare(params, keys, mask=None):
+        return dot(_valid(keys, mask), params.key_kernel, dtype)
 
     def scores(params, query, memory):
         hidden = jnp.tanh(memory + dot(query, params.query_kernel, dtype)[None])
@@ -95,9 +99,9 @@ def multiplicative(
     def init(key):
         return AttentionParams(draw(kernel_init, key, (query_size, key_size), param_dtype), None, None)
 
-    def prepare(params, keys):
+    def prepare(params, keys, mask=None):
         del params
-        return keys
+        return _valid(keys, mask)
 
     def scores(params, query, memory):
         projected = dot(query, params.query_kernel, dtype) / key_size**0.5
@@ -121,4 +125,8 @@ def attend(
         lowest = jnp.finfo(scores.dtype).min  # not -inf, whose gradient is NaN where no step counts
         weights = jnp.where(mask, jax.nn.softmax(jnp.where(mask, scores, lowest), axis=0), 0)
         values = jnp.where(mask[..., None], values, 0)
-    return jnp.sum(weights[..., None].astype(values.dtype) * values, axis=0), weights
+    return jnp.sum(weights[..., None] * values.astype(weights.dtype), axis=0).astype(values.dtype), weights
+
+
+def _valid(keys: Array, mask: Array | None) -> Array:
+    return keys if mask is None else jnp.where(mask[..., None], keys, jnp.zeros_like(keys))

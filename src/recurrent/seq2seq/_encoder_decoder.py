@@ -132,8 +132,9 @@ def encoder_decoder(
         _, values = encoder.apply(params.encoder, embedded, lengths=lengths)
         last = last_valid(values, lengths)
         vector = jnp.tanh(dense(params.bridge, last)) if context == "transformed" else last
-        keys = attention.prepare(params.attention, values) if attention is not None else values
-        return Memory(vector, values, keys, lengths_to_mask(lengths, source.shape[0]))
+        mask = lengths_to_mask(lengths, source.shape[0])
+        keys = attention.prepare(params.attention, values, mask) if attention is not None else values
+        return Memory(vector, values, keys, mask)
 
     def initial_state(params, memory):
         state = decoder.initial_state(params.decoder, memory.context.shape[:1])

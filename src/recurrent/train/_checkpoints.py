@@ -1,8 +1,10 @@
 """Checkpoints of a train state: atomic, complete, and tied to the configuration that they were made with."""
 
+import contextlib
 import json
 import math
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -51,12 +53,12 @@ def save_checkpoint(
     """
     _check_settings(checkpoints)
     step, folder = int(train_state.step), Path(checkpoints.folder)
-    notes = {"config": checkpoints.config, "leaves": _describe(train_state), "notes": notes or {}}
-    _check_plain(notes)
-    loss = math.inf if validation_loss is None or math.isnan(validation_loss) else float(validation_loss)
+    loss = None if validation_loss is None or math.isnan(validation_loss) else float(validation_loss)
+    saved = {"config": checkpoints.config, "leaves": _describe(train_state), "notes": notes or {}, "validation_loss": loss}
+    _check_plain(saved)
     latest = _latest_for(checkpoints, step)
     try:
-        _write(folder, step, _storable(train_state), notes, loss, checkpoints.keep)
+        _write(folder, step, _storable(train_state), saved, checkpoints.keep)
     except Exception as error:  # tensorstore reports a full disk as a ValueError, other layers as an OSError
         _remove_unfinished(folder)
         left = "there is none before it" if latest is None else f"the one of step {latest} is untouched"
@@ -77,69 +79,112 @@ def restore_checkpoint(
       which: "latest", "best" for the lowest validation loss, or the step it was saved at.
 
     Raises:
-      ValueError: an unknown `which`; a checkpoint that is damaged (the error names the intact ones), of another configuration, or
+      ValueError: an unknown `which`; a checkpoint that is damaged (the error names an intact one), of another configuration, or
         with other leaves than `like`; no checkpoint with a validation loss where the best one is asked for.
     """
     if isinstance(which, bool) or not (isinstance(which, int) or which in ("latest", "best")):
-        raise ValueError(f'which must be "latest", "best" or a step; got {which!r}')
+        raise ValueError(f'which must be "latest" or "best", or the number of a step; got {which!r}')
     _check_settings(checkpoints)
     folder = Path(checkpoints.folder)
-    if not folder.is_dir():
+    step = _chosen(folder, which)
+    if step is None:
         return None
-    with _open(folder) as manager:
-        step = _chosen(manager, folder, which)
-        if step is None:
-            return None
-        notes = _notes(manager, folder, step)
-        _check_config(folder, notes["config"], checkpoints.config)
-        _check_leaves(folder, notes["leaves"], _describe(like))
-        return _as_before(_read(manager, folder, step, state=_storable(like)).state, like)
-
-
-def _chosen(manager: Any, folder: Path, which: Literal["latest", "best"] | int) -> int | None:
-    """The step of a checkpoint; None where there is none at all."""
-    steps = sorted(manager.all_steps())
-    if isinstance(which, int):
-        if which not in steps:
-            raise ValueError(f"there is no checkpoint of step {which} in {folder}; there are those of steps {steps}")
-        return which
-    step = manager.latest_step() if which == "latest" else _best(manager)
-    if step is None and steps:
-        raise ValueError(f'no checkpoint in {folder} has a validation loss; restore which="latest"')
-    return step
+    saved = _read_notes(folder, step)
+    _check_config(folder, saved["config"], checkpoints.config)
+    _check_leaves(folder, saved["leaves"], _describe(like))
+    with _explaining_damage(folder, step):
+        return _as_before(_read_tree(folder, step, _storable(like)), like)
 
 
 def latest_notes(checkpoints: Checkpoints) -> dict[str, Any]:
     """Returns the notes of the latest checkpoint; {} where there is none."""
     folder = Path(checkpoints.folder)
+    steps = _steps_in(folder)
+    return _read_notes(folder, steps[-1])["notes"] if steps else {}
+
+
+def _chosen(folder: Path, which: Literal["latest", "best"] | int) -> int | None:
+    """The step of a checkpoint; None where none is there at all."""
+    steps = _steps_in(folder)
+    if isinstance(which, int):
+        if which not in steps:
+            raise ValueError(f"there is no checkpoint of step {which} in {folder}; it holds those of steps {steps}")
+        return which
+    if which == "latest" or not steps:
+        return steps[-1] if steps else None
+    best = _best(folder, steps)
+    if best is None:
+        raise ValueError(f'no checkpoint in {folder} has a validation loss; restore which="latest"')
+    return best
+
+
+def _steps_in(folder: Path) -> list[int]:
+    """The steps that have a checkpoint, in order; the folder of a step appears with all of its files."""
     if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal() and path.is_dir())
+
+
+def _best(folder: Path, steps: list[int]) -> int | None:
+    """The latest step of lowest validation loss among the checkpoints that can be read and have one."""
+    losses = {step: _intact_notes(folder, step).get("validation_loss") for step in steps}
+    ranked = sorted((loss, -step) for step, loss in losses.items() if loss is not None)
+    return -ranked[0][1] if ranked else None
+
+
+def _notes_file(folder: Path, step: int) -> Path:
+    return folder / str(step) / "notes" / "metadata"
+
+
+def _intact_notes(folder: Path, step: int) -> dict[str, Any]:
+    """What was saved beside the arrays, or {} if it cannot be read."""
+    try:
+        saved = json.loads(_notes_file(folder, step).read_text())
+        return saved if {"config", "leaves", "notes"} <= saved.keys() else {}
+    except (OSError, ValueError, AttributeError):
         return {}
-    with _open(folder) as manager:
-        step = manager.latest_step()
-        return {} if step is None else _notes(manager, folder, step)["notes"]
 
 
-def _open(folder: Path) -> Any:
+def _read_notes(folder: Path, step: int) -> dict[str, Any]:
+    with _explaining_damage(folder, step):
+        saved = json.loads(_notes_file(folder, step).read_text())
+        return {name: saved[name] for name in ("config", "leaves", "notes")}
+
+
+def _read_tree(folder: Path, step: int, like: PyTree) -> PyTree:
     import orbax.checkpoint as ocp  # here, because it takes longer to import than this package
 
-    options = ocp.CheckpointManagerOptions(
-        best_fn=lambda metrics: metrics["validation_loss"],
-        best_mode="min",
-        enable_async_checkpointing=False,
-        todelete_subdir=_TRASH,  # a rename: a process killed while deleting leaves no half of a checkpoint
-    )
-    return ocp.CheckpointManager(folder.absolute(), options=options)
+    with ocp.StandardCheckpointer() as reader:
+        return reader.restore((folder / str(step) / "state").absolute(), like)
 
 
-def _write(folder: Path, step: int, tree: PyTree, notes: dict[str, Any], loss: float, keep: int) -> None:
+@contextlib.contextmanager
+def _explaining_damage(folder: Path, step: int) -> Iterator[None]:
+    """Names the checkpoint that cannot be read, and the latest one before it that can."""
+    try:
+        yield
+    except Exception as error:  # json, orbax and tensorstore each report damage in their own way
+        earlier = [other for other in _steps_in(folder) if other < step and _intact_notes(folder, other)]
+        remedy = (
+            f"the one of step {earlier[-1]} is intact: restore_checkpoint(..., which={earlier[-1]}) reads it, and training "
+            f"goes on from it once {folder / str(step)} is deleted"
+            if earlier
+            else "there is no intact one before it: start in another folder"
+        )
+        raise ValueError(f"the checkpoint of step {step} in {folder} is damaged; {remedy}. The cause: {error}") from error
+
+
+def _write(folder: Path, step: int, tree: PyTree, saved: dict[str, Any], keep: int) -> None:
     import orbax.checkpoint as ocp
 
-    items = ocp.args.Composite(state=ocp.args.StandardSave(tree), notes=ocp.args.JsonSave(notes))
+    items = ocp.args.Composite(state=ocp.args.StandardSave(tree), notes=ocp.args.JsonSave(saved))
+    # deleted by a rename first: a process killed while deleting leaves no half of a checkpoint
+    options = ocp.CheckpointManagerOptions(enable_async_checkpointing=False, todelete_subdir=_TRASH)
     _remove_unfinished(folder)
-    with _open(folder) as manager:
-        manager.save(step, args=items, metrics={"validation_loss": loss})
-        steps = sorted(manager.all_steps())
-        for old in set(steps[:-keep]) - {_best(manager)}:
+    with ocp.CheckpointManager(folder.absolute(), options=options) as manager:
+        manager.save(step, args=items)
+        steps = _steps_in(folder)
+        for old in set(steps[:-keep]) - {_best(folder, steps)}:
             manager.delete(old)
     shutil.rmtree(folder / _TRASH, ignore_errors=True)
 
@@ -190,27 +235,19 @@ def _is_readable(manager: Any, step: int, **state: PyTree) -> bool:
     return True
 
 
-def _best(manager: Any) -> int | None:
-    step = manager.best_step()
-    return None if step is None or manager.metrics(step)["validation_loss"] == math.inf else step
-
-
 def _latest_for(checkpoints: Checkpoints, step: int) -> int | None:
     """The latest saved step, if `step` may follow it."""
     folder = Path(checkpoints.folder)
-    if not folder.is_dir():
+    steps = _steps_in(folder)
+    if not steps:
         return None
-    with _open(folder) as manager:
-        latest = manager.latest_step()
-        if latest is None:
-            return None
-        _check_config(folder, _notes(manager, folder, latest)["config"], checkpoints.config)
-    if latest >= step:
+    _check_config(folder, _read_notes(folder, steps[-1])["config"], checkpoints.config)
+    if steps[-1] >= step:
         raise ValueError(
-            f"{folder} has a checkpoint of step {latest}, which step {step} does not follow: continue from the latest one, "
+            f"{folder} has a checkpoint of step {steps[-1]}, which step {step} does not follow: continue from the latest one, "
             "or give another folder"
         )
-    return latest
+    return steps[-1]
 
 
 def _is_key(leaf: Any) -> bool:

@@ -97,9 +97,11 @@ def make_train_step(loss_fn: LossFn, optimizer: optax.GradientTransformation) ->
         returned = loss_fn(*arguments)
         if not _is_loss_and_rest(returned):
             raise ValueError(
-                "a loss_fn must return (loss, (carry, aux)), with a scalar loss and a dict aux; got the structure "
+                "a loss_fn(params, carry, batch, key) must return (loss, (carry, aux)), with a dict aux; got the structure "
                 f"{jax.tree.structure(returned)}"
             )
+        if jnp.shape(returned[0]):
+            raise ValueError(f"the loss must be a scalar; got shape {jnp.shape(returned[0])} (take its mean, say)")
         return returned
 
     def step(train_state: TrainState, batch: PyTree) -> tuple[TrainState, Metrics]:
@@ -117,7 +119,7 @@ def make_train_step(loss_fn: LossFn, optimizer: optax.GradientTransformation) ->
 
 def _is_loss_and_rest(returned: Any) -> bool:
     pairs = isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], tuple) and len(returned[1]) == 2
-    return pairs and isinstance(returned[1][1], dict) and jnp.shape(returned[0]) == ()
+    return pairs and isinstance(returned[1][1], dict)
 
 
 def _check_signature(loss_fn: LossFn) -> None:

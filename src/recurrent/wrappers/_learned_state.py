@@ -46,6 +46,8 @@ def learned_state(cell: Cell, *, scale: float = 0.0) -> Cell:
 
     def initial_state(params, batch_shape=()):
         checks.params("learned_state", params, LearnedStateParams)
+        expected = jax.eval_shape(cell.initial_state, params.cell)
+        checks.same_arrays("learned_state: params.state", params.state, expected, "draw it with the init of this very cell")
         return jax.tree.map(lambda s: jnp.broadcast_to(s, (*batch_shape, *s.shape)), params.state)
 
     def step(params, state, x_t):

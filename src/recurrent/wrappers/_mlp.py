@@ -10,7 +10,7 @@ from jax.typing import DTypeLike
 
 from recurrent import checks
 from recurrent.activations import elementwise
-from recurrent.dense import DenseParams, dense, draw_dense
+from recurrent.dense import DenseParams, check_layers, dense, draw_dense
 from recurrent.initializers import Initializer, glorot_uniform, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell, Params, StepFn
@@ -127,8 +127,7 @@ def _with_layers(name: str, cell: Cell, sizes: Sequence[int], inits: tuple, para
 
     def checked_step(params, state, x_t):
         checks.params(name, params, MLPCellParams)
-        for layer, *widths in zip(params.layers, sizes[:-1], sizes[1:], strict=True):
-            checks.params(name, layer, DenseParams, input=widths[0], output=widths[1])
+        check_layers(name, params.layers, sizes)
         return step(params, state, x_t)
 
     return Cell(init, initial_state, checked_step)

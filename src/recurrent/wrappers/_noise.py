@@ -1,22 +1,4 @@
-"""Noise that regularises recurrent cells: dropout by step or by sequence, and zoneout.
-
-A noisy cell is pure: its key goes into the initial state, one stream per row of the batch, and the state carries it on. So a
-masked step draws nothing, a run in two halves draws what one run draws, and a reset starts the noise of its row again.
-Build the cell where the key is, inside the function that is compiled:
-
-    def loss(params, key, xs):
-        cell = dropout(lstm(3, 64), 0.2, key=key)
-        return error(unroll(cell, params, xs)[1])
-
-A state that is carried from one window to the next carries its stream on, too: a new key starts with the next reset or initial
-state, and a mask drawn by sequence holds until then.
-
-The rows of a batch have streams of their own. Under `jax.vmap` over the batch there is one row and one key: map over
-`jax.random.split(key, batch)` as well, and build the cell inside, or all rows draw the same numbers.
-
-With `key=None` it is the deterministic cell for evaluation. Parameters are those of the cell inside. Two wrappers with the same
-key draw the same numbers: split it.
-"""
+"""Noise that regularises recurrent cells: dropout by step or by sequence, and zoneout."""
 
 import math
 from collections.abc import Callable
@@ -53,7 +35,7 @@ def dropout(cell: Cell, rate: float | PyTree, *, key: Array | None, where: Where
     Args:
       cell: any cell.
       rate: p, at least 0 and below 1; or a tree of rates for the leaves of what is masked.
-      key: of the noise; None for evaluation, which masks nothing.
+      key: of the noise, see `recurrent.wrappers` (under `vmap`, one for each row); None for evaluation, which masks nothing.
       where: "output" masks y_t, "input" masks x_t, "state" masks what the step reads of the state before it.
 
     Raises:
@@ -80,7 +62,7 @@ def variational_dropout(cell: Cell, rate: float | PyTree, *, key: Array | None, 
     Args:
       cell: any cell.
       rate: p, at least 0 and below 1; or a tree of rates for the leaves of what is masked.
-      key: of the noise; None for evaluation, which masks nothing.
+      key: of the noise, see `recurrent.wrappers` (under `vmap`, one for each row); None for evaluation, which masks nothing.
       where: "state" masks what each step reads of the state before it, "input" masks x_t, "output" masks y_t.
 
     Raises:
@@ -100,7 +82,7 @@ def zoneout(cell: Cell, rate: float | PyTree, *, key: Array | None, output: Call
     Args:
       cell: any cell.
       rate: p, at least 0 and below 1; or a tree of rates for the leaves of the state, such as `LSTMState(c=0.5, h=0.05)`.
-      key: of the noise; None for evaluation.
+      key: of the noise, see `recurrent.wrappers` (under `vmap`, one for each row); None for evaluation.
       output: what to emit of the cell's state after the zoneout, such as `lambda state: state.h`; by default, y_t is what the
         cell emits, from before the zoneout, as in the authors' code.
 
