@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 
 import experiments
-from experiments._run import Experiment
+from experiments.common.experiment import Experiment
 
 
 def all_experiments() -> list[Experiment]:
