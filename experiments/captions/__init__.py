@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from experiments.captions.data import END, LETTERS, NAMES, STEPS, as_names, spelled
+from experiments.captions.data import END, NAMES, STEPS, as_names, spelled
 from experiments.captions.figure import plot
 from experiments.captions.networks import FEEDS, Model, Network, make_model
 from experiments.common import handwritten, training

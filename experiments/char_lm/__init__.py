@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,24 +11,22 @@ import numpy as np
 import optax
 
 from experiments.char_lm.brackets import distances
+from experiments.char_lm.data import Corpus, encode
 from experiments.char_lm.figure import plot
+from experiments.char_lm.generation import FOLLOWED, SHOWN, spread_of_an_error, write_samples
 from experiments.char_lm.jeep import jeep_rows
+from experiments.char_lm.networks import Model, make_model
 from experiments.char_lm.ngram import ngram_losses
 from experiments.common.experiment import Check, Experiment, Results, check_counts
 from experiments.common.parts import Part, compute_now
 from experiments.common.tables import table
 from experiments.common.text import standard_library_text
-from recurrent import explain_nonfinite, lstm, unroll
 from recurrent.batching import windows
 from recurrent.checkpoints import Checkpoints
-from recurrent.decoding import greedy, sample
-from recurrent.layers import embed, linear, linear_map
 from recurrent.loop import fit
 from recurrent.losses import cross_entropy
 from recurrent.training import init_train_state, make_optimizer, make_train_step
 
-SHOWN, FOLLOWED = 100, 60
-"""Characters read before a wrong one, and followed from it on."""
 FREE, FORCED = "characters changed by an error, end of the free run", "prediction changed by an error, end of the true text"
 
 
@@ -74,14 +72,6 @@ class Config:
             raise ValueError(f"--text {self.text}: there is no such file; leave it out for the standard library's sources")
 
 
-class Corpus(NamedTuple):
-    """A text as integers; symbol 0 stands for characters that the training part does not have."""
-
-    codes: np.ndarray
-    alphabet: list[str]
-    split: int
-
-
 def load_corpus(config: Config) -> Corpus:
     """Reads the text; its first nine tenths are for training, the last one for validation.
 
@@ -99,40 +89,7 @@ def load_corpus(config: Config) -> Corpus:
             f"the text has {len(text)} characters; its last tenth must fill one window of every stream and show how an error "
             f"spreads, {needed} characters: give a longer text, or a smaller batch_size or window"
         )
-    alphabet = ["\ufffd", *sorted(set(text[:split]))]
-    if len(alphabet) < 3:
-        raise ValueError(f"the text consists of one character, {alphabet[1]!r}: there is nothing to learn; give another text")
-    code_of = {symbol: code for code, symbol in enumerate(alphabet)}
-    return Corpus(np.array([code_of.get(symbol, 0) for symbol in text], np.int32), alphabet, split)
-
-
-class Model(NamedTuple):
-    """The network, as functions of its parameters."""
-
-    init: Any
-    outputs: Any  # (params, state, tokens [T, B], mask of dropout or None) -> (state, logits)
-    initial_state: Any
-    explain: Any  # (params, tokens [T, B], targets [T, B]) -> where NaN or inf enters, in words
-
-
-def make_model(num_symbols: int, config: Config) -> Model:
-    """Embedding, LSTM, linear readout."""
-    embedding, cell = embed(num_symbols, config.embed_size), lstm(config.embed_size, config.hidden_size)
-    readout = linear(config.hidden_size, num_symbols)
-
-    def init(key):
-        k_embed, k_cell, k_readout = jax.random.split(key, 3)
-        return embedding.init(k_embed), cell.init(k_cell), readout.init(k_readout)
-
-    def outputs(params, state, tokens, scale=None):
-        state, hs = unroll(cell, params[1], embedding.apply(params[0], tokens), state, backprop="explicit")
-        return state, linear_map(params[2], hs if scale is None else hs * scale)
-
-    def explain(params, tokens, targets):
-        loss = lambda run: cross_entropy(linear_map(params[2], run.ys), targets).mean()  # noqa: E731
-        return explain_nonfinite(cell, params[1], embedding.apply(params[0], jnp.asarray(tokens)), loss)
-
-    return Model(init, outputs, lambda params, batch: cell.initial_state(params[1], (batch,)), explain)
+    return encode(text, split)
 
 
 def train(config: Config, corpus: Corpus, model: Model, folder: Path | None) -> Any:
@@ -200,59 +157,12 @@ def _jitted_losses(model: Model, rows: int):
     return losses
 
 
-def spread_of_an_error(corpus: Corpus, model: Model, params: Any, config: Config) -> dict[str, np.ndarray]:
-    """Feeds one wrong character and runs on: the share of later characters that differ from the undisturbed run.
-
-    Greedily on its own outputs (an error feeds the next), and reading the true text (only the state remembers the error).
-    """
-    rows, rng = 64, np.random.default_rng(config.seed)
-    starts = rng.integers(corpus.split, len(corpus.codes) - SHOWN - FOLLOWED - 1, rows)
-    tokens = jnp.asarray(corpus.codes[starts[:, None] + np.arange(SHOWN + FOLLOWED)].T)
-    state, _ = model.outputs(params, model.initial_state(params, rows), tokens[:SHOWN])
-    right = tokens[SHOWN]
-    others = len(corpus.alphabet) - 1  # all but 0, which stands for characters never seen
-    shift = jnp.asarray(rng.integers(1, others, rows), right.dtype)
-    wrong = 1 + (right - 1 + shift) % others
-
-    def step(state, token):
-        state, logits = model.outputs(params, state, token[None])
-        return state, logits[0]
-
-    free = [greedy(step, state, first, num_steps=FOLLOWED - 1, end=-1).tokens for first in (right, wrong)]
-    forced = []
-    for first in (right, wrong):
-        fed = jnp.concatenate([first[None], tokens[SHOWN + 1 : -1]])
-        forced.append(jax.nn.softmax(model.outputs(params, state, fed)[1]))
-    return {
-        "free": np.asarray((free[0] != free[1]).mean(axis=1)),
-        "forced": np.asarray(0.5 * jnp.abs(forced[0] - forced[1]).sum(axis=-1).mean(axis=1)),
-    }
-
-
-def write_samples(corpus: Corpus, model: Model, params: Any, config: Config, length: int = 300) -> dict[str, str]:
-    """Continues a line break, at temperatures 0.5 and 1."""
-
-    def step(state, token):
-        state, logits = model.outputs(params, state, token[None])
-        return state, logits[0]
-
-    start = jnp.full(1, corpus.alphabet.index("\n") if "\n" in corpus.alphabet else 1, jnp.int32)
-    texts = {}
-    for temperature in (0.5, 1.0):
-        key = jax.random.key(config.seed)
-        state = model.initial_state(params, 1)
-        draw = jax.jit(functools.partial(sample, step, num_steps=length, temperature=temperature))
-        codes = np.asarray(draw(state, start, key).tokens[:, 0])
-        texts[f"sample at temperature {temperature}"] = "".join(corpus.alphabet[code] for code in codes)
-    return texts
-
-
 def run(config: Config, part: Part = compute_now) -> Results:
     """Runs the worked example, the baselines, the training, and the analyses."""
     print(table(jeep_rows()))
     corpus = load_corpus(config)
     num_symbols = len(corpus.alphabet)
-    model = make_model(num_symbols, config)
+    model = make_model(num_symbols, config.embed_size, config.hidden_size)
     ngrams = part("ngrams", lambda: {"losses": ngram_losses(corpus.codes, corpus.split, num_symbols, config.max_order)})[
         "losses"
     ]
@@ -278,7 +188,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
         "distance": apart[closing],
         "lstm": losses[closing],
         "ngram": ngrams[best, : len(losses)][closing],
-        **spread_of_an_error(corpus, model, params, config),
+        **spread_of_an_error(corpus, model, params, config.seed),
     }
     last = FOLLOWED // 6  # steps whose mean is taken at the end
     summary = {
@@ -290,7 +200,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
         **{f"nats per closing character, {name}": float(curves[name].mean()) for name in ("lstm", "ngram") if closing.any()},
         FREE: float(curves["free"][-last:].mean()),
         FORCED: float(curves["forced"][-last:].mean()),
-        **write_samples(corpus, model, params, config),
+        **write_samples(corpus, model, params, config.seed),
     }
     return Results(rows, summary, curves)
 

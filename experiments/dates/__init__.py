@@ -15,7 +15,7 @@ from babel import Locale, UnknownLocaleError
 from experiments.common.experiment import Check, Experiment, Results, check_counts
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import train_one
-from experiments.dates.data import END, FIRST, ISO, ISO_STEPS, LAST, NUM_DAYS, Pairs, alphabet, draw, longest, split
+from experiments.dates.data import END, FIRST, ISO_STEPS, LAST, NUM_DAYS, Pairs, alphabet, draw, longest, split
 from experiments.dates.figure import plot
 from experiments.dates.networks import CONTEXTS, make_model
 from recurrent.decoding import beam_search, greedy

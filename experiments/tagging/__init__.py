@@ -34,7 +34,7 @@ from experiments.tagging.data import (
     split_library,
 )
 from experiments.tagging.figure import BASELINES, plot
-from experiments.tagging.networks import NETWORKS, make_layer, matched_layers, parameters_of
+from experiments.tagging.networks import NETWORKS, matched_layers, parameters_of
 from experiments.tagging.scores import accuracy, f1, recall, scores
 from recurrent.losses import cross_entropy
 from recurrent.types import Layer
