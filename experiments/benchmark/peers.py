@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from experiments.benchmark.networks import GATES, Network, Size, arrange, split_kernels
+from experiments.benchmark.networks import GATES, OWN, Network, Size, arrange, split_kernels
 from recurrent import unroll
 
 PEERS = ("explicit", "autodiff", "flax linen", "flax nnx", "haiku", "equinox", "torch")
@@ -31,6 +31,8 @@ class Layer(NamedTuple):
 
 def has(peer: str, network: Network) -> bool:
     """Tells whether the library has the cell: haiku's vanilla network is relu only, and equinox has none."""
+    if network.cell in OWN:
+        return peer in ("explicit", "autodiff")
     return not (network.cell == "elman" and peer in ("haiku", "equinox"))
 
 

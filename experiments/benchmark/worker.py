@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.benchmark.networks import Network, Size, draw
+from experiments.benchmark.networks import Network, Size, comparable, draw
 
 STATUS = Path("/proc/self/status")
 
@@ -148,7 +148,7 @@ def _jax_program(peer: str, network: Network, size: Size, training: bool) -> Pro
             return float(result), None
         value, gradient = result
         (in_our_layout,) = jax.vjp(convert, params)[1](gradient)
-        return float(value), comparable(in_our_layout)
+        return float(value), comparable(network, in_our_layout)
 
     analysis = compiled.memory_analysis()
     memory = None if analysis is None else analysis.temp_size_in_bytes / 1e6
@@ -196,14 +196,9 @@ def _torch_program(peer: str, network: Network, size: Size, training: bool) -> P
         names = torch_layout(network, params[0])
         found = [{name: getattr(model, name + suffix).grad.cpu().numpy() for name in names} for suffix in suffixes]
         (in_our_layout,) = jax.vjp(convert, params)[1](found)
-        return loss.item(), comparable(in_our_layout)
+        return loss.item(), comparable(network, in_our_layout)
 
     return Program(call, read, 0.0)
-
-
-def comparable(gradient: Any) -> list[np.ndarray]:
-    """The gradients that every library has: kernels and the bias of every layer."""
-    return [np.asarray(leaf) for layer in gradient for leaf in (layer.input_kernel, layer.recurrent_kernel, layer.bias)]
 
 
 def gemm_rate(budget: float = 0.5, side: int = 2048) -> float:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from experiments import benchmark
-from experiments._bench_networks import SIZES, Network, Size, flops
-from experiments._bench_worker import Prepared, Worker
+from experiments.benchmark.networks import SIZES, Network, Size, flops
+from experiments.benchmark.worker import Prepared, Worker
 
 
 def test_flops_of_the_published_sizes():

@@ -2,13 +2,15 @@
 
 import collections
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments import char_lm
-from experiments._jeep import jeep_rows
-from experiments._ngram import ngram_losses
-from experiments._run import main
+from experiments.char_lm.jeep import jeep_rows
+from experiments.char_lm.ngram import ngram_losses
+from experiments.common.command import main
 
 pytestmark = [pytest.mark.xdist_group("char_lm"), pytest.mark.usefixtures("users_numerics")]
 
@@ -66,11 +68,11 @@ def test_the_wrong_character_is_always_another_one(text_file):
     fed = []
 
     def outputs(params, state, tokens):
-        fed.append(np.asarray(tokens[:1]) if not isinstance(tokens, char_lm.jax.core.Tracer) else None)
-        return state, char_lm.jnp.zeros((*tokens.shape, len(corpus.alphabet)))
+        fed.append(np.asarray(tokens[:1]) if not isinstance(tokens, jax.core.Tracer) else None)
+        return state, jnp.zeros((*tokens.shape, len(corpus.alphabet)))
 
     model = char_lm.Model(None, outputs, lambda params, rows: (), None)
-    spread = char_lm.spread_of_an_error(corpus, model, None, config)
+    spread = char_lm.spread_of_an_error(corpus, model, None, config.seed)
     right, wrong = [first for first in fed if first is not None][-2:]
     assert right.shape == (1, 64)
     assert (right != wrong).all()

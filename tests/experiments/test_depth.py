@@ -7,8 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import _depth_networks, depth, digits
-from experiments._run import main
+from experiments import depth
+from experiments.common import handwritten
+from experiments.common.command import main
+from experiments.depth import lesions, networks
 from recurrent import dense_skip, elman, emit_state, residual, stack, unroll
 
 pytestmark = [pytest.mark.xdist_group("depth"), pytest.mark.usefixtures("users_numerics")]
@@ -18,9 +20,9 @@ WIDTH, FEATURES, DEPTH = 3, 2, 4
 
 def drawn(kind, number=1):
     """A layer, and networks stacked along the first axis; or one network."""
-    layer = _depth_networks.make_stack(kind, FEATURES, WIDTH, DEPTH)
-    networks = _depth_networks.draw_stacks(kind, layer, jax.random.split(jax.random.key(0), number), WIDTH, DEPTH)
-    return layer, networks if number > 1 else jax.tree.map(lambda leaf: leaf[0], networks)
+    layer = networks.make_stack(kind, FEATURES, WIDTH, DEPTH)
+    found = networks.draw_stacks(kind, layer, jax.random.split(jax.random.key(0), number), WIDTH, DEPTH)
+    return layer, found if number > 1 else jax.tree.map(lambda leaf: leaf[0], found)
 
 
 def inputs():
@@ -77,21 +79,21 @@ def test_unused_parameters_of_the_dense_stack_are_0_have_no_gradient_and_are_not
             np.testing.assert_array_equal(kernel[reads:], 0)
         assert np.abs(network.cell.blocks.input_kernel[i]).max() <= np.sqrt(6 / (reads + WIDTH)) + 1e-6  # glorot's bound
     exact = sum((FEATURES + below * WIDTH + WIDTH + 1) * WIDTH for below in range(DEPTH)) + (DEPTH * WIDTH + 1) * 10
-    assert _depth_networks.count_used(drawn("dense", 2)[1]) == exact
+    assert networks.count_used(drawn("dense", 2)[1]) == exact
 
 
 @pytest.mark.parametrize(("kind", "skip"), [("plain", 0), ("residual", 1)])
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2), (1, 0, 2), (2,), ()])
 def test_deleting_and_swapping_leave_the_composition_of_the_other_blocks(kind, skip, order):
     layer, network = drawn(kind)
-    changed = _depth_networks.lesion(kind, network, jnp.array(order, jnp.int32))
+    changed = lesions.apply(kind, network, jnp.array(order, jnp.int32))
     np.testing.assert_allclose(layer.apply(changed.cell, inputs()), composed(network, order, skip), atol=1e-5)
     np.testing.assert_array_equal(changed.kernel, network.kernel)
 
 
 def test_a_deleted_layer_of_a_dense_stack_emits_0_and_those_below_do_not_notice():
     layer, network = drawn("dense")
-    changed = _depth_networks.lesion("dense", network, jnp.array([0, 2]))
+    changed = lesions.apply("dense", network, jnp.array([0, 2]))
     before, after = (np.split(np.asarray(layer.apply(n.cell, inputs())), DEPTH, axis=-1) for n in (network, changed))
     np.testing.assert_array_equal(after[2], 0)
     np.testing.assert_allclose(after[:2], before[:2], atol=1e-6)
@@ -99,31 +101,31 @@ def test_a_deleted_layer_of_a_dense_stack_emits_0_and_those_below_do_not_notice(
     np.testing.assert_allclose(after[3], tanh_layer(block_of(network, 2), known), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", _depth_networks.KINDS)
+@pytest.mark.parametrize("kind", networks.KINDS)
 def test_the_norm_of_each_layer_is_that_of_its_own_gradient(kind):
     layer, network = drawn(kind)
 
     def loss(first, blocks):
-        joined = _depth_networks.Stack(first, jax.tree.map(lambda *leaves: jnp.stack(leaves), *blocks))
+        joined = networks.Stack(first, jax.tree.map(lambda *leaves: jnp.stack(leaves), *blocks))
         return jnp.sum(layer.apply(joined, inputs())[-1] ** 2)
 
     first, above = jax.grad(loss, (0, 1))(network.cell.first, [block_of(network, i) for i in range(DEPTH - 1)])
     expected = [np.linalg.norm(np.concatenate([np.ravel(leaf) for leaf in own])) for own in (first, *above)]
     whole = jax.grad(lambda stack: jnp.sum(layer.apply(stack, inputs())[-1] ** 2))(network.cell)
-    np.testing.assert_allclose(_depth_networks.layer_norms(whole), expected, rtol=1e-5)
+    np.testing.assert_allclose(networks.layer_norms(whole), expected, rtol=1e-5)
 
 
 def test_the_orders_are_what_they_say():
     rng = np.random.default_rng(0)
-    np.testing.assert_array_equal(_depth_networks.without_one(3), [[1, 2], [0, 2], [0, 1]])
-    np.testing.assert_array_equal(_depth_networks.with_neighbours_swapped(3), [[1, 0, 2], [0, 2, 1]])
-    kept = _depth_networks.without_random(7, 3, 20, rng)
+    np.testing.assert_array_equal(lesions.without_one(3), [[1, 2], [0, 2], [0, 1]])
+    np.testing.assert_array_equal(lesions.with_neighbours_swapped(3), [[1, 0, 2], [0, 2, 1]])
+    kept = lesions.without_random(7, 3, 20, rng)
     assert kept.shape == (20, 4)
     assert (np.diff(kept) > 0).all()
     assert len(np.unique(kept, axis=0)) > 5
-    swapped = _depth_networks.with_random_swaps(7, 1, 20, rng)
+    swapped = lesions.with_random_swaps(7, 1, 20, rng)
     np.testing.assert_array_equal((swapped != np.arange(7)).sum(axis=1), 2)
-    many = _depth_networks.with_random_swaps(7, 5, 20, rng)
+    many = lesions.with_random_swaps(7, 5, 20, rng)
     np.testing.assert_array_equal(np.sort(many), np.tile(np.arange(7), (20, 1)))
 
 
@@ -139,9 +141,9 @@ def test_the_plain_stack_that_is_cut_is_the_deepest_that_learned():
 
 @pytest.mark.slow
 def test_depth_runs(tmp_path, monkeypatch):
-    few = tuple(part[:60] for part in digits.split())
-    monkeypatch.setattr(depth, "split", lambda: few)
-    monkeypatch.setattr(depth, "logistic_accuracy", lambda: 0.97)
+    few = tuple(part[:60] for part in handwritten.split())
+    monkeypatch.setattr(handwritten, "split", lambda: few)
+    monkeypatch.setattr(handwritten, "logistic_accuracy", lambda: 0.97)
     sizes = ["--hidden-size", "3", "--dense-size", "2", "--batch-size", "4", "--updates", "2", "--depths", "3"]
     options = ["--counts", "1", "--draws", "2", "--seeds", "2", "--lesion-digits", "10"]
     main(depth.EXPERIMENT, [*sizes, *options, "--output", str(tmp_path)])

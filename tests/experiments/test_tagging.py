@@ -10,22 +10,21 @@ import numpy as np
 import pytest
 
 from experiments import tagging
-from experiments._run import Part, main
-from experiments._tagging_data import (
+from experiments.common.command import main
+from experiments.common.parts import Part
+from experiments.tagging.data import (
     CLASSES,
     Source,
-    accuracy,
     cut,
-    f1,
     join,
     label,
     make_alphabet,
     one_hot_contexts,
-    recall,
-    scores,
     split_file,
     split_library,
 )
+from experiments.tagging.networks import make_layer, matched_layers, parameters_of
+from experiments.tagging.scores import accuracy, f1, recall, scores
 
 pytestmark = [pytest.mark.xdist_group("tagging"), pytest.mark.usefixtures("users_numerics")]
 
@@ -128,15 +127,14 @@ def test_scores_agree_with_scikit_learn():
 
 @pytest.mark.slow
 def test_networks_have_about_as_many_parameters_and_see_what_they_should():
-    config = tagging.Config()
-    layers = tagging.matched_layers(config, symbols=100)
+    layers = matched_layers(100, tagging.Config().embed_size, tagging.Config().hidden_size)
     target = 100 * 16 + 4 * 96 * (96 + 16 + 1) + (96 + 1) * len(CLASSES)
     assert layers["left to right"][1] == 96
-    assert tagging.parameters_of(layers["left to right"][0]) == target
+    assert parameters_of(layers["left to right"][0]) == target
     for kind, (layer, size) in layers.items():
-        assert 0.94 * target < tagging.parameters_of(layer) <= target
-        assert tagging.parameters_of(tagging.make_layer(kind, 100, 16, size + 1)) > target or kind == "left to right"
-        small = tagging.make_layer(kind, 5, 3, 4)
+        assert 0.94 * target < parameters_of(layer) <= target
+        assert parameters_of(make_layer(kind, 100, 16, size + 1)) > target or kind == "left to right"
+        small = make_layer(kind, 5, 3, 4)
         params, apply = jax.jit(small.init)(jax.random.key(0)), jax.jit(small.apply)
         codes = jnp.array([[0], [1], [2], [3]])
         changed = np.any(apply(params, codes) != apply(params, codes.at[2].set(4)), axis=(1, 2))
