@@ -22,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from experiments.benchmark.figure import draw_ratios
-from experiments.benchmark.networks import SIZES, Network, Size, flops
+from experiments.benchmark.networks import GATES, NETWORKS, OWN, SIZES, Network, Size, flops
 from experiments.benchmark.peers import PEERS, has, own_form
 from experiments.benchmark.worker import Worker
 from experiments.common.experiment import Check, Experiment, Results, check_counts
@@ -32,7 +32,6 @@ DISTRIBUTIONS = {"jax": "jax", "flax": "flax", "dm-haiku": "haiku", "equinox": "
 """Distributions whose versions are told, with what they are imported as."""
 PACKAGES = {"flax linen": "flax", "flax nnx": "flax", "haiku": "haiku", "equinox": "equinox", "torch": "torch"}
 JAX_PEERS = ("flax linen", "flax nnx", "haiku", "equinox")
-CELLS = ("elman", "lstm", "gru")
 TOLERANCE = 1e-4
 """Largest relative difference of losses and gradients, in float32, that counts as the same computation."""
 
@@ -44,26 +43,31 @@ class Config:
     sizes: tuple[str, ...] = tuple(SIZES)
     """Sizes of the main table: S, M, L, stream."""
     lengths: tuple[int, ...] = (64, 256, 1024, 4096, 16384)
-    """Steps of the length sweep (lstm, B8 D32 H64); none to leave it out."""
+    """Steps of the length sweep (lstm, B8 D32 H64; only if lstm is among the networks); none to leave it out."""
+    networks: tuple[str, ...] = tuple(NETWORKS)
+    """Networks to time. Beside elman, lstm and gru, the arrangements and this library's own cells are timed at S and M only."""
     rounds: int = 3
     """Rounds of interleaved timings."""
     budget: float = 0.25
     """Seconds that each library is timed for in each round, at least two calls."""
-    arrangements: bool = True
-    """Time two layers and both directions, too (lstm, S and M)."""
     costs: bool = True
     """Measure what masks, diagnostics, checkpointing and sweeps cost in this project."""
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "rounds")
-        unknown = [size for size in self.sizes if size not in SIZES]
-        if unknown or not self.sizes:
-            raise ValueError(f"sizes must be some of {', '.join(SIZES)}; got {', '.join(unknown) or 'none'}")
+        for name, known in (("sizes", SIZES), ("networks", NETWORKS)):
+            unknown = [one for one in getattr(self, name) if one not in known]
+            if unknown or not getattr(self, name):
+                raise ValueError(f"{name} must be some of {', '.join(known)}; got {', '.join(unknown) or 'none'}")
         if any(length < 1 for length in self.lengths):
             raise ValueError(f"lengths must be at least 1; got {self.lengths}")
         if not self.budget > 0:
             raise ValueError(f"budget must be positive; got {self.budget}")
+        if not any(True for _ in _settings(self)):
+            raise ValueError(
+                f"networks {', '.join(self.networks)} are not timed at {', '.join(self.sizes)}: give size S or M, too"
+            )
 
 
 def run(config: Config, part: Part = compute_now) -> Results:
@@ -111,14 +115,14 @@ def _workers(peers: list[str]) -> Iterator[dict[str, Worker]]:
 
 
 def _settings(config: Config) -> Iterator[tuple[Network, str, Size, bool]]:
-    networks = [Network(cell) for cell in CELLS]
-    for label, network, training in itertools.product(config.sizes, networks, (True, False)):
+    table = [NETWORKS[name] for name in config.networks if name in GATES]
+    others = [NETWORKS[name] for name in config.networks if name not in GATES]
+    for label, network, training in itertools.product(config.sizes, table, (True, False)):
         yield network, label, SIZES[label], training
-    if config.arrangements:
-        for label, arrangement in itertools.product([s for s in config.sizes if s in "SM"], ("two-layer", "bidirectional")):
-            yield Network("lstm", arrangement), label, SIZES[label], True
-    for length in config.lengths:
-        yield Network("lstm"), f"T={length}", Size(8, length, 32, 64), True
+    for label, network in itertools.product([size for size in config.sizes if size in ("S", "M")], others):
+        yield network, label, SIZES[label], True
+    for length in config.lengths if "lstm" in config.networks else ():
+        yield NETWORKS["lstm"], f"T={length}", Size(8, length, 32, 64), True
 
 
 def _measure(config: Config, workers: dict[str, Worker], network: Network, size: Size, training: bool) -> dict[str, Any]:
@@ -158,26 +162,34 @@ def _difference(found: Any, expected: Any) -> float:
 
 
 def _rows(network: Network, label: str, size: Size, what: str, times: dict[str, Any]) -> list[dict[str, Any]]:
-    peers, seconds = [str(peer) for peer in times["peers"]], times["seconds"]
-    explicit, autodiff = (seconds[peers.index(name)] for name in ("explicit", "autodiff"))
-    work = flops(network, size, training=what == "training step")
+    peers, seconds, memory = [str(peer) for peer in times["peers"]], times["seconds"], times["memory_mb"]
+    explicit, autodiff = peers.index("explicit"), peers.index("autodiff")
     rows = []
     for i, peer in enumerate(peers):
-        ratio = seconds[i] / explicit
+        ratio = seconds[i] / seconds[explicit]
         rows.append(
             {
                 "network": str(network), "size": label, "what": what, "library": peer,
                 "ms": 1e3 * float(np.median(seconds[i])),
                 "explicit is faster by": float(np.median(ratio)),
                 "least": float(ratio.min()), "most": float(ratio.max()),
-                "autodiff is faster by": float(np.median(seconds[i] / autodiff)),
-                "GFLOP": work / 1e9,
-                "of GEMM rate": float(np.median(work / seconds[i] / times["gemm"])),
-                "compile s": float(times["compile_s"][i]), "peak MB": float(times["memory_mb"][i]),
+                "autodiff is faster by": float(np.median(seconds[i] / seconds[autodiff])),
+                **_rate(network, size, what, seconds[i], times["gemm"]),
+                "compile s": float(times["compile_s"][i]),
+                "peak MB": float(memory[i]), "MB of autodiff": float(memory[autodiff]),
+                "MB over autodiff's": float(memory[i] / memory[autodiff]) if memory[autodiff] else float("nan"),
                 "difference": float(times["difference"][i]),
             }
         )  # fmt: skip
     return rows
+
+
+def _rate(network: Network, size: Size, what: str, seconds: np.ndarray, gemm: np.ndarray) -> dict[str, float]:
+    """The work and its share of the rate of a large product, of networks whose work is counted."""
+    if network.cell not in GATES:
+        return {}
+    work = flops(network, size, training=what == "training step")
+    return {"GFLOP": work / 1e9, "of GEMM rate": float(np.median(work / seconds / gemm))}
 
 
 def _costs(config: Config, worker: Worker, part: Part) -> list[dict[str, Any]]:
@@ -202,7 +214,7 @@ def ratios(
     """Time of every library over that of `base`, median over rounds, for each (network, size) of the main table."""
     found: dict[tuple[str, str], dict[str, float]] = {}
     for row in rows:
-        if row.get("what") == what and row["network"] in CELLS and row["size"] in SIZES:
+        if row.get("what") == what and row["network"] in GATES and row["size"] in SIZES:
             found.setdefault((row["network"], row["size"]), {})[row["library"]] = row[f"{base} is faster by"]
     return found
 
@@ -212,13 +224,21 @@ def _geometric_mean(values: list[float]) -> float:
 
 
 def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {**_against_others(rows), **_against_autodiff(rows)}
+
+
+def _against_others(rows: list[dict[str, Any]]) -> dict[str, float]:
     over_explicit, over_autodiff = ratios(rows), ratios(rows, base="autodiff")
-    best = {setting: min([t[p] for p in JAX_PEERS if p in t], default=float("nan")) for setting, t in over_explicit.items()}
-    best_autodiff = [min([t[p] for p in JAX_PEERS if p in t], default=float("nan")) for t in over_autodiff.values()]
+    if not over_explicit:
+        return {}
+    best, best_autodiff = (
+        [min([t[p] for p in JAX_PEERS if p in t], default=float("nan")) for t in times.values()]
+        for times in (over_explicit, over_autodiff)
+    )
     torch = {setting: t["torch"] for setting, t in over_explicit.items() if "torch" in t}
-    summary: dict[str, Any] = {
-        "explicit against the best JAX library, geometric mean": _geometric_mean(list(best.values())),
-        "explicit against the best JAX library, worst row": min(best.values()),
+    summary = {
+        "explicit against the best JAX library, geometric mean": _geometric_mean(best),
+        "explicit against the best JAX library, worst row": min(best),
         "autodiff against the best JAX library, worst row": min(best_autodiff),
     }
     if torch:
@@ -227,8 +247,20 @@ def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
             values = [ratio for (_, size), ratio in torch.items() if size == label]
             summary[f"explicit against torch, {label}"] = _geometric_mean(values)
     for row in rows:
-        if (row["library"], row["size"], row["what"]) == ("explicit", "M", "training step") and row["network"] in CELLS:
+        if (row["library"], row["size"], row["what"]) == ("explicit", "M", "training step") and row["network"] in GATES:
             summary[f"share of the GEMM rate at M, {row['network']}"] = row["of GEMM rate"]
+    return summary
+
+
+def _against_autodiff(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """What the explicit pass gains over autodiff in the library's own cells, and what it holds, in all networks."""
+    own = [row for row in rows if row["library"] == "autodiff" and row["network"] in OWN]
+    held = [row["MB over autodiff's"] for row in rows if row["library"] == "explicit" and row["what"] == "training step"]
+    summary = {"memory of the explicit pass over autodiff's, largest of all rows": max(held)} if held else {}
+    if own:
+        gains = [row["explicit is faster by"] for row in own]
+        summary["explicit against autodiff, own cells, geometric mean"] = _geometric_mean(gains)
+        summary["explicit against autodiff, own cells, worst row"] = min(gains)
     return summary
 
 
@@ -244,6 +276,7 @@ def check(config: Config, results: Results) -> list[Check]:
         "explicit against the best JAX library, geometric mean": 1.2,
         "explicit against the best JAX library, worst row": 1.0,
         "autodiff against the best JAX library, worst row": 0.95,
+        "explicit against autodiff, own cells, geometric mean": 1.2,
         "explicit against torch, geometric mean": 1.0,
         "explicit against torch, M": 1.05,
         "explicit against torch, L": 1.05,
