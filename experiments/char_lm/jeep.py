@@ -5,9 +5,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from experiments.common.training import descend, start
-from recurrent import elman, make_optimizer, unroll
+from recurrent import elman, unroll
 from recurrent.layers import linear, linear_map
 from recurrent.losses import cross_entropy
 
@@ -25,7 +26,7 @@ def jeep_rows(hidden_size: int = 4, updates: int = 200, seed: int = 0) -> list[d
     cell, readout = elman(3, hidden_size), linear(hidden_size, 3)
     k_cell, k_readout = jax.random.split(jax.random.key(seed))
     params = cell.init(k_cell), readout.init(k_readout)
-    optimizer = make_optimizer(0.05, max_norm=None)
+    optimizer = optax.adam(0.05)
 
     def outputs(params):
         _, hs = unroll(cell, params[0], xs)

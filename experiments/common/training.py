@@ -12,7 +12,7 @@ from jax import Array
 from tqdm import tqdm
 
 from experiments.common.sweeping import sweep
-from recurrent import init_train_state, make_optimizer, make_train_step
+from recurrent import clip_by_global_norm, init_train_state, make_train_step
 from recurrent.training import TrainState
 
 CHUNK = 50
@@ -58,6 +58,12 @@ def train_one(loss_of: LossFn, network: Any, batches: Any, learning_rate: float,
     return jax.tree.map(lambda leaf: leaf[0], networks), losses[0]
 
 
+def clipped_adam(learning_rate: float | optax.Schedule) -> optax.GradientTransformation:
+    """Adam on gradients clipped to norm 1."""
+    # a plain chain: `make_optimizer` also shields the moments from gradients that are not finite, and rounds otherwise
+    return optax.chain(clip_by_global_norm(1.0), optax.adam(learning_rate))
+
+
 def batch_keys(seed: int, networks: int, updates: int) -> Array:
     """Keys `[network, update]` for batches; network i gets the same ones in every stack."""
     return jax.vmap(lambda key: jax.random.split(key, updates))(jax.random.split(jax.random.key(seed), networks))
@@ -92,7 +98,7 @@ def _trainer(loss_of: LossFn, learning_rate: float, updates: int, warm_up: bool)
         schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, updates // 20 + 1, updates + 1)
     else:
         schedule = optax.cosine_decay_schedule(learning_rate, updates)
-    optimizer = make_optimizer(schedule)
+    optimizer = clipped_adam(schedule)
 
     @jax.jit
     def advance(states, given, batches):

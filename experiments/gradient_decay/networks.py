@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from experiments.common.networks import Network, draw_all, hidden
-from experiments.common.training import descend, start
-from recurrent import activations, elman, gru_adjoint, lstm_adjoint, make_optimizer, spectral_radius, unroll
+from experiments.common.training import clipped_adam, descend, start
+from recurrent import activations, elman, gru_adjoint, lstm_adjoint, spectral_radius, unroll
 from recurrent.cells.common import add_bias, dot
 from recurrent.flow.decay import vanishing_bound
 from recurrent.initializers import gaussian, identity, orthogonal, with_spectral_radius
@@ -32,7 +32,7 @@ def train(cell: Cell, network: Network, xs: jax.Array, labels: jax.Array, update
         final_state, _ = unroll(cell, network.cell, xs)
         return loss_of(network, hidden(final_state), labels) / len(labels)
 
-    optimizer = make_optimizer(1e-3)
+    optimizer = clipped_adam(1e-3)
     return descend(mean_loss, optimizer, start(network, optimizer), (xs, labels), jnp.arange(updates))[0].params
 
 
