@@ -72,13 +72,14 @@ class Config:
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Times every network in every library, and what this project's extras cost."""
-    peers = [peer for peer in PEERS if peer not in PACKAGES or find_spec(PACKAGES[peer])]
-    missing = [peer for peer in PEERS if peer not in peers]
+    settings = list(_settings(config))
+    wanted = [peer for peer in PEERS if any(has(peer, network) for network, *_ in settings)]
+    peers = [peer for peer in wanted if peer not in PACKAGES or find_spec(PACKAGES[peer])]
+    missing = [peer for peer in wanted if peer not in peers]
     if missing:
         print(f"not installed, left out: {', '.join(missing)} (make benchmark installs them)")
     rows, rates = [], []
     with _workers(peers) as workers:
-        settings = list(_settings(config))
         for network, label, size, training in tqdm(settings, desc="networks", unit="row"):
             what = "training step" if training else "forward"
             times = part(

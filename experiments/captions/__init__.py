@@ -18,7 +18,7 @@ from experiments.common.sweeping import sweep
 from recurrent.decoding import greedy
 from recurrent.losses import cross_entropy, masked_mean
 
-LAST = 50
+FINAL = 50
 """Updates at the end whose mean is the training loss."""
 
 
@@ -124,7 +124,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
             "worst seed": float(right.min()),
             "best seed": float(right.max()),
             "writes one of the ten names": float(real.mean()),
-            "training loss": float(np.asarray(found["loss"])[:, -LAST:].mean()),
+            "training loss": float(np.asarray(found["loss"])[:, -FINAL:].mean()),
         })  # fmt: skip
     flat = images.reshape(-1, 64)
     classes = LogisticRegression(max_iter=2000).fit(flat[chosen], labels[chosen]).predict(flat[held_out])

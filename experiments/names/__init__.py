@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from experiments.common.experiment import Check, Experiment, Results, check_counts
-from experiments.common.networks import draw_all, logits_of, mean_loss, unstack
+from experiments.common.networks import draw_all, hidden, logits_of, mean_loss, unstack
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import batch_keys, train
 from experiments.names.data import LANGUAGES, territory_names
@@ -93,7 +93,7 @@ def _network(config: Config, kind: str, readout: str, data, test) -> dict[str, n
         xs = jax.nn.one_hot(tokens, symbols)
         final_state, ys = unroll(cell, network.cell, xs, lengths=lengths, backprop="explicit")
         if readout == "last":
-            return getattr(final_state, "h", final_state)
+            return hidden(final_state)
         return mean_over_time(ys, lengths_to_mask(lengths, len(tokens)))
 
     def loss_of(network, given, key):
