@@ -9,7 +9,7 @@ export MPLBACKEND
 
 ## Reproduce the gradient-decay plots (the main job).
 gradient-decay: $(VENV)/.test
-	$(BIN)/python -m experiments.gradient_decay
+	$(BIN)/python -m experiments gradient_decay
 
 ## Run the default test suite.
 test: $(VENV)/.test
@@ -26,7 +26,7 @@ lint: $(VENV)/.dev
 
 ## Time this library beside flax, haiku, equinox and torch.
 benchmark: $(VENV)/.bench
-	$(BIN)/python -m experiments.benchmark
+	$(BIN)/python -m experiments benchmark
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -1,1 +1,1 @@
-"""One script per published claim: `python -m experiments` lists them."""
+"""One folder per published claim: `python -m experiments` lists them."""

@@ -1,26 +1,52 @@
-"""Lists the experiments: `python -m experiments`."""
+"""Lists the experiments, or runs one: `python -m experiments [NAME [options]]`."""
 
+import difflib
 import importlib
 import pkgutil
+import sys
+from collections.abc import Sequence
 
 import experiments
-from experiments._run import Experiment
+from experiments.common import command
+from experiments.common.experiment import Experiment
 
 
-def all_experiments() -> list[Experiment]:
-    """Imports every experiment of the package, in alphabetical order."""
-    names = sorted(m.name for m in pkgutil.iter_modules(experiments.__path__) if not m.name.startswith("_"))
-    modules = [importlib.import_module(f"experiments.{name}") for name in names]
-    return [module.EXPERIMENT for module in modules if hasattr(module, "EXPERIMENT")]
+def all_names() -> list[str]:
+    """Names of all experiments, in alphabetical order; imports none."""
+    return sorted(
+        module.name for module in pkgutil.iter_modules(experiments.__path__) if module.ispkg and module.name != "common"
+    )
 
 
-def main() -> None:
+def load(name: str) -> Experiment:
+    """Imports one experiment."""
+    return importlib.import_module(f"experiments.{name}").EXPERIMENT
+
+
+def print_list() -> None:
     """Prints claim, source and duration of every experiment."""
-    for experiment in all_experiments():
-        print(f"python -m experiments.{experiment.name}   ({experiment.duration})")
+    for experiment in map(load, all_names()):
+        print(f"python -m experiments {experiment.name}   ({experiment.duration})")
         print(f"    {experiment.claim}\n    {experiment.source}\n")
-    print("--help shows an experiment's options, --check tests its claim.")
+    print("--help after a name shows the experiment's options, --check tests its claim.")
+
+
+def refuse(name: str) -> None:
+    """Exits with the experiments whose names are nearest, and all of them."""
+    near = difflib.get_close_matches(name, all_names(), cutoff=0.5)
+    suggestion = f"; did you mean {' or '.join(near)}?" if near else ""
+    sys.exit(f"error: there is no experiment {name!r}{suggestion}\nall: {', '.join(all_names())}")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the experiment that is named first with the options behind it; lists all if none is named."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print_list()
+    elif argv[0] not in all_names():
+        refuse(argv[0])
+    else:
+        command.main(load(argv[0]), argv[1:])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,25 +1,15 @@
-"""Gradient clipping, and the two experiments that show what it is for."""
+"""Gradient clipping by the norm over all tensors, and of each."""
 
 import functools
-import json
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 import optax
 import pytest
 from helpers import random_array
 
-from experiments import _run, cliff, clipping
 from recurrent import clip_by_global_norm, clip_by_tensor_norm, raise_if_nonfinite
-
-TINY = {
-    "cliff": ["--num-steps", "20", "--num-starts", "3", "--updates", "4", "--resolution", "6"],
-    "clipping": ["--updates", "20", "--seeds", "1", "--batch-size", "8", "--hidden-size", "32", "--check"],
-}
-EXPERIMENTS = {"cliff": cliff.EXPERIMENT, "clipping": clipping.EXPERIMENT}
 
 
 def gradient_of_norm(norm: float, dtype=jnp.float32) -> dict:
@@ -236,71 +226,3 @@ class TestTensorNorm:
     def test_bad_threshold_is_refused(self):
         with pytest.raises(ValueError, match="max_norm must be at least 0; got -2"):
             clip_by_tensor_norm(-2.0)
-
-
-@pytest.fixture(scope="module", params=sorted(EXPERIMENTS))
-def finished(request, tmp_path_factory) -> tuple[str, Path]:
-    """Name and folder of a tiny run."""
-    output = tmp_path_factory.mktemp(request.param)
-    _run.main(EXPERIMENTS[request.param], [*TINY[request.param], "--output", str(output)])
-    plt.close("all")
-    (folder,) = (output / request.param).iterdir()
-    return request.param, folder
-
-
-class TestExperiments:
-    def test_run_writes_every_file(self, finished):
-        name, folder = finished
-        files = {path.name for path in folder.iterdir()}
-        names = {"config.json", "metrics.csv", "summary.json", "figure.png", "figure.svg", "curves.npz", "parts"}
-        assert files == names
-        assert all((folder / file).stat().st_size > 0 for file in names)
-        assert json.loads((folder / "config.json").read_text())["updates"] == (4 if name == "cliff" else 20)
-        checks = json.loads((folder / "summary.json").read_text())["checks"]
-        assert len(checks) == (0 if name == "cliff" else 4)
-        assert all(check["passed"] for check in checks)
-
-    def test_finished_run_is_not_resumed(self, finished):
-        name, folder = finished
-        before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-        with pytest.raises(SystemExit, match="that run is finished"):
-            _run.main(EXPERIMENTS[name], [*TINY[name], "--resume", str(folder)])
-        assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-
-    @pytest.mark.parametrize(
-        ("name", "option", "value"),
-        [
-            ("cliff", "num_starts", "0"),
-            ("cliff", "num_steps", "-3"),
-            ("cliff", "threshold", "nan"),
-            ("clipping", "updates", "0"),
-            ("clipping", "value_limit", "-0.1"),
-            ("clipping", "seed", "-1"),
-        ],
-    )
-    def test_bad_option_stops_before_anything_is_written(self, name, option, value, tmp_path, capsys):
-        with pytest.raises(SystemExit) as stopped:
-            _run.main(EXPERIMENTS[name], [f"--{option.replace('_', '-')}", value, "--output", str(tmp_path / "out")])
-        assert stopped.value.code not in (0, None)
-        printed = "".join(capsys.readouterr()) + str(stopped.value)
-        assert option in printed
-        assert value in printed
-        assert not (tmp_path / "out").exists()
-
-
-def test_wall_and_descents_of_the_cliff_are_reproduced():
-    checks = cliff.check(cliff.Config(), cliff.run(cliff.Config(resolution=4)))
-    assert not [str(c) for c in checks if not c.passed]
-
-
-def test_gradient_of_the_cliff_is_the_forward_recursion():
-    """dx_t = (σ(x_{t-1}), 1) + w σ'(x_{t-1}) dx_{t-1}, beside backpropagation through the library's loop."""
-    w, b, x, slopes = 5.2, -2.7, cliff.X_0, np.zeros(2)
-    found = jax.grad(cliff.error)(cliff.Unit(jnp.asarray(w), jnp.asarray(b)), 50)
-    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
-    for _ in range(50):
-        s = sigmoid(x)
-        slopes = np.array([s, 1.0]) + w * s * (1 - s) * slopes
-        x = w * s + b
-    y = sigmoid(x)
-    np.testing.assert_allclose(vector(found), 2 * (y - cliff.TARGET) * y * (1 - y) * slopes, rtol=1e-10)

@@ -1,0 +1,6 @@
+"""Runs the experiment: `python -m experiments.agreement`."""
+
+from experiments.agreement import EXPERIMENT
+from experiments.common.command import main
+
+main(EXPERIMENT)

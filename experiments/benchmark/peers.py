@@ -1,0 +1,199 @@
+"""The same network in each library, from the same weights: how they are converted, and how one layer is run.
+
+Every library gets one layer at a time; arrangements of layers are the same code for all. The libraries are imported where
+they are used: a process holds one of them.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from experiments.benchmark.networks import GATES, OWN, Network, Size, arrange, split_kernels
+from recurrent import unroll
+
+PEERS = ("explicit", "autodiff", "flax linen", "flax nnx", "haiku", "equinox", "torch")
+"""The first two are this project: `unroll` with `backprop="explicit"` and `backprop="autodiff"`."""
+
+
+class Layer(NamedTuple):
+    """One layer in a library.
+
+    Attributes:
+      convert: this project's params -> the library's; differentiable, so that gradients come back through its transpose.
+      run: `(weights, xs, reverse) -> ys`, time-major.
+    """
+
+    convert: Callable[[Any], Any]
+    run: Callable[[Any, Any, bool], Any]
+
+
+def has(peer: str, network: Network) -> bool:
+    """Tells whether the library has the cell: haiku's vanilla network is relu only, and equinox has none."""
+    if network.cell in OWN:
+        return peer in ("explicit", "autodiff")
+    return not (network.cell == "elman" and peer in ("haiku", "equinox"))
+
+
+def own_form(peer: str, network: Network) -> Network:
+    """The network in the form that the library computes: haiku's GRU resets before the product."""
+    return network._replace(reset="before") if network.cell == "gru" and peer == "haiku" else network
+
+
+def build(peer: str, network: Network, size: Size) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]:
+    """Returns `(convert, outputs)` of a whole network in a library that runs on JAX: `outputs(weights, xs) -> ys`."""
+    second = size.hidden if network.arrangement == "two-layer" else size.features
+    layers = [MAKERS[peer](network, d, size) for d in (size.features, second)]
+
+    def convert(weights):
+        return tuple(layer.convert(params) for layer, params in zip(layers, weights, strict=False))
+
+    def outputs(weights, xs):
+        def run(index, layer_weights, xs, reverse):
+            return layers[index].run(layer_weights, xs, reverse)
+
+        return arrange(network, run, weights, xs, lambda parts: jnp.concatenate(parts, axis=-1))
+
+    return convert, outputs
+
+
+def _ours(backprop: Any):
+    def make(network: Network, input_size: int, size: Size) -> Layer:
+        cell = network.make_cell(input_size, size.hidden)
+        return Layer(
+            lambda params: params,
+            lambda params, xs, reverse: unroll(cell, params, xs, reverse=reverse, backprop=backprop)[1],
+        )
+
+    return make
+
+
+def _flax_linen(network: Network, input_size: int, size: Size) -> Layer:
+    import flax.linen as nn
+
+    kind = {"elman": nn.SimpleCell, "lstm": nn.OptimizedLSTMCell, "gru": nn.GRUCell}[network.cell]
+    cell = kind(size.hidden)
+    names = {"elman": [""], "lstm": list("ifgo"), "gru": list("rzn")}[network.cell]
+
+    def convert(params):
+        kernels, recurrent_kernels, biases = split_kernels(_torch_signs(network, params), GATES[network.cell])
+        biased = "h" if network.cell == "lstm" else "i"
+        tree: dict[str, Any] = {}
+        for name, kernel, recurrent_kernel, bias in zip(names, kernels, recurrent_kernels, biases, strict=True):
+            tree[f"i{name}"], tree[f"h{name}"] = {"kernel": kernel}, {"kernel": recurrent_kernel}
+            tree[f"{biased}{name}"]["bias"] = bias
+        if network.cell == "gru":
+            tree["hn"]["bias"] = params.recurrent_bias
+        return {"params": {"cell": tree}}
+
+    def run(weights, xs, reverse):
+        return nn.RNN(cell, time_major=True, reverse=reverse, keep_order=True).apply(weights, xs)
+
+    return Layer(convert, run)
+
+
+def _flax_nnx(network: Network, input_size: int, size: Size) -> Layer:
+    from flax import nnx
+
+    kind = {"elman": nnx.SimpleCell, "lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell}[network.cell]
+    rnn = nnx.RNN(kind(input_size, size.hidden, rngs=nnx.Rngs(0)), time_major=True, keep_order=True)
+    biased = "dense_h" if network.cell == "lstm" else "dense_i"
+
+    def convert(params):
+        params = _torch_signs(network, params)
+        tree = {"dense_i": {"kernel": params.input_kernel}, "dense_h": {"kernel": params.recurrent_kernel}}
+        tree[biased]["bias"] = params.bias
+        return tree
+
+    graph, _, rest = nnx.split(rnn, nnx.Param, ...)
+
+    def run(weights, xs, reverse):
+        model = nnx.merge(graph, nnx.State({"cell": jax.tree.map(nnx.Param, weights)}), rest)
+        return model(xs, reverse=reverse, rngs=nnx.Rngs(0))
+
+    return Layer(convert, run)
+
+
+def _haiku(network: Network, input_size: int, size: Size) -> Layer:
+    import haiku as hk  # pyright: ignore[reportMissingImports]
+
+    kind = {"lstm": hk.LSTM, "gru": hk.GRU}[network.cell]
+
+    def forward(xs, reverse):
+        core = kind(size.hidden)
+        return hk.dynamic_unroll(core, xs, core.initial_state(size.batch), reverse=reverse)[0]
+
+    apply = hk.without_apply_rng(hk.transform(forward)).apply
+
+    def convert(params):
+        if network.cell == "lstm":  # order i, g, f, o, one kernel for [x, h], and 1 added to f at run time
+            kernel = jnp.concatenate([params.input_kernel, params.recurrent_kernel])
+            i, f, g, o = jnp.split(kernel, 4, axis=-1)
+            b_i, b_f, b_g, b_o = jnp.split(params.bias, 4)
+            return {"lstm/linear": {"w": jnp.concatenate([i, g, f, o], -1), "b": jnp.concatenate([b_i, b_g, b_f - 1, b_o])}}
+
+        def reorder(weight):
+            r, z, n = jnp.split(weight, 3, axis=-1)
+            return jnp.concatenate([z, r, n], axis=-1)
+
+        return {
+            "gru": {"w_i": reorder(params.input_kernel), "w_h": reorder(params.recurrent_kernel), "b": reorder(params.bias)}
+        }
+
+    return Layer(convert, lambda weights, xs, reverse: apply(weights, xs, reverse))
+
+
+def _equinox(network: Network, input_size: int, size: Size) -> Layer:
+    import equinox as eqx  # pyright: ignore[reportMissingImports]
+
+    kind = {"lstm": eqx.nn.LSTMCell, "gru": eqx.nn.GRUCell}[network.cell]
+    template = kind(input_size, size.hidden, key=jax.random.key(0))
+
+    def convert(params):
+        params = _torch_signs(network, params)
+        return {"weight_ih": params.input_kernel.T, "weight_hh": params.recurrent_kernel.T, "bias": params.bias}
+
+    def run(weights, xs, reverse):
+        names = list(weights)
+        cell = eqx.tree_at(lambda c: [getattr(c, name) for name in names], template, [weights[name] for name in names])
+        if network.cell == "gru":
+            cell = eqx.tree_at(lambda c: c.bias_n, cell, jnp.zeros(size.hidden))
+
+        def step(state, x_t):
+            state = jax.vmap(cell)(x_t, state)
+            return state, state[0] if network.cell == "lstm" else state
+
+        zeros = jnp.zeros((size.batch, size.hidden))
+        return jax.lax.scan(step, (zeros, zeros) if network.cell == "lstm" else zeros, xs, reverse=reverse)[1]
+
+    return Layer(convert, run)
+
+
+def _torch_signs(network: Network, params: Any) -> Any:
+    """Most libraries write h_t = z h_{t-1} + (1 - z) n: since 1 - σ(a) = σ(-a), the weights of their z change sign."""
+    if network.cell != "gru":
+        return params
+
+    def negate(weight):
+        r, z, n = jnp.split(weight, 3, axis=-1)
+        return jnp.concatenate([r, -z, n], axis=-1)
+
+    kernels = (negate(params.input_kernel), negate(params.recurrent_kernel), negate(params.bias))
+    return params._replace(input_kernel=kernels[0], recurrent_kernel=kernels[1], bias=kernels[2])
+
+
+def torch_layout(network: Network, params: Any) -> dict[str, jax.Array]:
+    """The weights of one layer of torch; of its two biases the second is 0."""
+    params = _torch_signs(network, params)
+    return {"weight_ih": params.input_kernel.T, "weight_hh": params.recurrent_kernel.T, "bias_ih": params.bias}
+
+
+MAKERS = {
+    "explicit": _ours("explicit"),
+    "autodiff": _ours("autodiff"),
+    "flax linen": _flax_linen,
+    "flax nnx": _flax_nnx,
+    "haiku": _haiku,
+    "equinox": _equinox,
+}

@@ -1,0 +1,6 @@
+"""Runs the experiment: `python -m experiments.captions`."""
+
+from experiments.captions import EXPERIMENT
+from experiments.common.command import main
+
+main(EXPERIMENT)

@@ -1,0 +1,1 @@
+"""What more than one experiment uses; nothing here knows an experiment."""

@@ -1,0 +1,212 @@
+"""Recurrent networks in parallel over time: how many Newton iterations it takes, and what predicts them."""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.parts import Part, compute_now
+from experiments.parallel.depth import longest_chain, operations_per_step
+from experiments.parallel.figure import plot
+from experiments.parallel.speedups import INPUT_SIZE, TARGETS, TRAINING, best_of_three, measure_speedups
+from recurrent import Cell, ElmanParams, elman, lyapunov_spectrum, min_gru, unroll, unroll_parallel
+from recurrent.initializers import normal, with_spectral_radius
+from recurrent.parallel.driver import Method
+
+METHODS: tuple[Method, ...] = ("deer", "quasi_deer", "elk")
+DEPTH_LENGTHS = tuple(2**k for k in range(6, 13))
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Options of the experiment."""
+
+    hidden_size: int = 32
+    """Units of the tanh network."""
+    radii: tuple[float, ...] = (0.5, 0.9, 1.2, 1.5, 1.8, 2.0, 3.0, 4.0)
+    """Spectral radii of its recurrent matrix."""
+    lengths: tuple[int, ...] = (64, 256, 1024)
+    """Numbers of steps T."""
+    long_length: int = 4096
+    """Steps of the longest run, at radii up to 0.9 only, by deer."""
+    max_iterations: int = 60
+    """When an iteration gives up."""
+    rows: int = 4
+    """Sequences at a time where the wall-clock time is measured."""
+    seed: int = 0
+    """Seed of weights and inputs."""
+    speedups: bool = False
+    """Measure what an accelerator should gain, up to T = 100,000; minutes on a CPU, where it loses."""
+
+    def __post_init__(self):
+        """Refuses values that cannot be run, before anything is computed."""
+        check_counts(self, "hidden_size", "long_length", "max_iterations", "rows")
+        if not self.radii or not self.lengths or min(self.lengths) < 2 or min(self.radii) <= 0:
+            raise ValueError("radii must be positive and lengths at least 2; give at least one of each")
+
+
+class Network(NamedTuple):
+    """A tanh network of a given spectral radius, and inputs."""
+
+    cell: Cell
+    params: ElmanParams
+    xs: jax.Array
+
+
+def network(config: Config, radius: float, num_steps: int, batch_shape: tuple[int, ...] = ()) -> Network:
+    """Draws W from N(0, 1), rescaled to the radius, U from N(0, 1/4) and white noise as input; b = 0."""
+    k_params, k_inputs = jax.random.split(jax.random.key(config.seed))
+    recurrent_init, kernel_init = with_spectral_radius(radius), normal(0.5)
+    cell = elman(INPUT_SIZE, config.hidden_size, recurrent_init=recurrent_init, kernel_init=kernel_init)
+    return Network(cell, cell.init(k_params), jax.random.normal(k_inputs, (num_steps, *batch_shape, INPUT_SIZE)))
+
+
+def count_iterations(config: Config, method: Method, num_steps: int, radii: tuple[float, ...]) -> dict[str, np.ndarray]:
+    """Evaluates networks of all radii: iterations, convergence, residual, and the largest deviation from the loop."""
+    cell = network(config, 1.0, num_steps).cell
+
+    @jax.jit
+    def measure(params, xs):
+        _, ys, convergence = unroll_parallel(cell, params, xs, method=method, max_iterations=config.max_iterations)
+        return *convergence, jnp.abs(ys - unroll(cell, params, xs)[1]).max()
+
+    found = [measure(*network(config, radius, num_steps)[1:]) for radius in radii]
+    names = ("converged", "iterations", "residual", "deviation")
+    return dict(zip(names, map(np.asarray, zip(*found, strict=True)), strict=True))
+
+
+def measure_exponents(config: Config) -> dict[str, np.ndarray]:
+    """The largest Lyapunov exponent of every network, in nats per step, along 1,024 steps after the first 100."""
+    cell = network(config, 1.0, 1).cell
+    spectrum = jax.jit(functools.partial(lyapunov_spectrum, cell, num_exponents=1, discard=100))
+    return {"exponent": np.asarray([spectrum(*network(config, radius, 1124)[1:])[0] for radius in config.radii])}
+
+
+def rescue(config: Config) -> dict[str, np.ndarray]:
+    """Runs the most chaotic network with the sequential fallback: its flag, and the largest deviation from the loop."""
+    cell, params, xs = network(config, max(config.radii), max(config.lengths))
+    few = min(5, config.max_iterations)
+    run = jax.jit(functools.partial(unroll_parallel, cell, max_iterations=few, fallback="sequential"))
+    _, ys, convergence = run(params, xs)
+    deviation = jnp.abs(ys - jax.jit(functools.partial(unroll, cell))(params, xs)[1]).max()
+    return {"flagged": np.asarray(~convergence.converged), "rescued": np.asarray(deviation)}
+
+
+def measure_depths(config: Config) -> dict[str, np.ndarray]:
+    """The longest chain of operations of a minGRU, evaluated by an associative scan, for T = 64 ... 4,096."""
+    cell = min_gru(INPUT_SIZE, config.hidden_size)
+    params = cell.init(jax.random.key(0))
+    run = lambda xs: unroll_parallel(cell, params, xs)[1]  # noqa: E731
+    return {"depth": np.asarray([longest_chain(run, jnp.zeros((t, INPUT_SIZE))) for t in DEPTH_LENGTHS])}
+
+
+def measure_times(config: Config) -> dict[str, np.ndarray]:
+    """Seconds per run on this device, best of three: minGRU and tanh network (radius 0.9), loop and parallel."""
+    num_steps = max(config.lengths)
+    cell, params, xs = network(config, 0.9, num_steps, (config.rows,))
+    linear = min_gru(INPUT_SIZE, config.hidden_size)
+    linear_params = linear.init(jax.random.key(config.seed))
+    runs = {
+        "min_gru/loop": (functools.partial(unroll, linear), linear_params),
+        "min_gru/associative": (functools.partial(unroll_parallel, linear), linear_params),
+        "tanh/loop": (functools.partial(unroll, cell), params),
+        **{f"tanh/{method}": (functools.partial(unroll_parallel, cell, method=method), params) for method in METHODS},
+    }
+    return {f"seconds/{name}": np.asarray(best_of_three(jax.jit(run), weights, xs)) for name, (run, weights) in runs.items()}
+
+
+def run(config: Config, part: Part = compute_now) -> Results:
+    """Counts iterations for every method, radius and length, and measures exponents, depths and times."""
+    curves, tame = {}, tuple(radius for radius in config.radii if radius <= 0.9)
+    for method in METHODS:
+        for length in config.lengths:
+            found = part(f"{method}-{length}", functools.partial(count_iterations, config, method, length, config.radii))
+            curves |= {f"{method}/{length}/{name}": value for name, value in found.items()}
+    if tame:
+        found = part("long", lambda: count_iterations(config, "deer", config.long_length, tame))
+        curves |= {f"long/{name}": value for name, value in found.items()}
+    jobs = {"exponents": measure_exponents, "rescue": rescue, "depths": measure_depths, "times": measure_times}
+    for name, job in jobs.items():
+        curves |= part(name, functools.partial(job, config))
+    if config.speedups:
+        curves |= part("speedups", measure_speedups)
+    curves |= {
+        "radii": np.asarray(config.radii),
+        "lengths": np.asarray(config.lengths),
+        "depth_lengths": np.asarray(DEPTH_LENGTHS),
+    }
+    rows = [_row(config, curves, i, length) for i in range(len(config.radii)) for length in config.lengths]
+    return Results(rows, _summary(config, curves), curves)
+
+
+def _row(config: Config, curves: dict[str, np.ndarray], i: int, length: int) -> dict[str, float | str]:
+    """Iterations, marked with an exclamation mark where they ended at the limit, and deviations from the loop."""
+    row = {"radius": config.radii[i], "exponent": float(curves["exponent"][i]), "T": length}
+    for method in METHODS:
+        at = {name: curves[f"{method}/{length}/{name}"][i] for name in ("iterations", "converged", "deviation")}
+        row[method] = f"{int(at['iterations'])}{'' if at['converged'] else '!'}"
+        row[f"{method} deviation"] = float(at["deviation"])
+    return row
+
+
+def _summary(config: Config, curves: dict[str, np.ndarray]) -> dict[str, float]:
+    summary: dict[str, float] = {"max_iterations": config.max_iterations, "hidden_size": config.hidden_size}
+    if "long/iterations" in curves:
+        summary[f"iterations of deer at T = {config.long_length}, radius <= 0.9"] = int(curves["long/iterations"].max())
+        summary[f"deviation of deer at T = {config.long_length}"] = float(curves["long/deviation"].max())
+    summary["operations on the longest chain, T = 64"] = int(curves["depth"][0])
+    summary["operations on the longest chain, T = 4096"] = int(curves["depth"][-1])
+    summary["deviation with the fallback"] = float(curves["rescued"])
+    loop = operations_per_step("loop", config.hidden_size)
+    for name in ("min_gru/loop", "min_gru/associative", "tanh/loop", *(f"tanh/{method}" for method in METHODS)):
+        summary[f"seconds, {name}"] = float(curves[f"seconds/{name}"])
+    for method in METHODS:
+        summary[f"work of one iteration of {method}, in loops"] = operations_per_step(method, config.hidden_size) / loop
+    summary |= {name: float(curves[name]) for name in TARGETS if name in curves}
+    return summary
+
+
+def check(config: Config, results: Results) -> list[Check]:
+    """Tests iterations, deviations, the prediction from the exponent and the depth, under the default settings."""
+    default = Config(seed=config.seed)
+    curves = (results if dataclasses.replace(config, speedups=False) == default else run(default)).curves
+    radii, exponent, last = curves["radii"], curves["exponent"], max(default.lengths)
+    tame, chaotic = radii <= 0.9, exponent > 0
+    iterations = np.stack([curves[f"deer/{length}/iterations"] for length in default.lengths])
+    few = int(max(iterations[:, tame].max(), curves["long/iterations"].max()))
+    runs = [f"{method}/{length}" for method in METHODS for length in default.lengths]
+    deviations = [curves[f"{r}/deviation"][tame & curves[f"{r}/converged"]] for r in runs] + [curves["long/deviation"]]
+    deviation = float(max(d.max(initial=0) for d in deviations))
+    many = float(curves[f"deer/{last}/iterations"][chaotic].min()) if chaotic.any() else 0.0
+    steps = np.diff(curves["depth"])
+    speedups = []
+    for name, target in TARGETS.items() if config.speedups else ():
+        found, smaller = results.summary[name], name == TRAINING
+        passed = found < target if smaller else found >= target
+        speedups.append(Check(name, found, f"{'below' if smaller else 'at least'} {target:g}", passed))
+    return speedups + [
+        Check("iterations of deer at radius <= 0.9, T up to 4,096", few, "at most 10", few <= 10),
+        Check("largest deviation from the loop there, where converged", deviation, "at most 1e-5", deviation <= 1e-5),
+        Check("networks with a positive exponent", int(chaotic.sum()), "at least 1", bool(chaotic.any())),
+        Check("iterations of deer there, T = 1,024", many, "at least 50, or the limit", many >= 50),
+        Check("the most chaotic network is flagged", float(curves["flagged"]), "flagged", bool(curves["flagged"])),
+        Check("its deviation with the fallback", float(curves["rescued"]), "at most 1e-5", bool(curves["rescued"] <= 1e-5)),
+        Check("spread of the depth gained per doubling of T", int(np.ptp(steps)), "0", np.ptp(steps) == 0),
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="parallel",
+    claim="Newton's method evaluates a network that forgets in a few parallel iterations, whatever T; a chaotic one it cannot.",
+    source="Lim et al. (2024), Gonzalez et al. (2024); linear cells: Martin & Cundy (2018), Feng et al. (2024)",
+    duration="about a minute",
+    config=Config,
+    run=run,
+    plot=plot,
+    check=check,
+    single_threaded=False,  # it times
+)

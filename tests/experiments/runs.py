@@ -1,0 +1,39 @@
+"""Tiny runs of experiments, and what refused ones leave behind: nothing."""
+
+import csv
+import json
+
+import pytest
+
+from experiments.common.command import main
+
+FILES = {"config.json", "metrics.csv", "summary.json", "figure.png", "figure.svg", "curves.npz", "parts"}
+SMALL = ["--hidden-size", "3", "--batch-size", "4", "--updates", "2"]
+
+
+def finished(experiment, options, output):
+    """Runs an experiment; returns its folder, the rows of its table, and its summary."""
+    main(experiment, [*options, "--output", str(output)])
+    (folder,) = (output / experiment.name).iterdir()
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert (folder / "figure.png").stat().st_size > 5000
+    with (folder / "metrics.csv").open() as file:
+        return folder, list(csv.DictReader(file)), json.loads((folder / "summary.json").read_text())
+
+
+def refused(experiment, options, output, capsys) -> str:
+    """What an experiment says before it stops, without frames and line breaks; it has written nothing."""
+    with pytest.raises(SystemExit) as stopped:
+        main(experiment, [*options, "--output", str(output)])
+    assert stopped.value.code
+    assert not output.exists()
+    return " ".join(f"{stopped.value.code} {capsys.readouterr().err}".replace("│", " ").split())
+
+
+def stays_finished(experiment, options, folder):
+    """A finished run is not resumed, and nothing in its folder changes."""
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert all(path.stat().st_size > 0 for path in before)
+    with pytest.raises(SystemExit, match="that run is finished"):
+        main(experiment, [*options, "--resume", str(folder)])
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
