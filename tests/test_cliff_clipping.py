@@ -9,7 +9,8 @@ import optax
 import pytest
 from helpers import random_array
 
-from recurrent import clip_by_global_norm, clip_by_tensor_norm, raise_if_nonfinite
+from recurrent import clip_by_global_norm
+from recurrent.train import clip_by_tensor_norm, raise_if_nonfinite
 
 
 def gradient_of_norm(norm: float, dtype=jnp.float32) -> dict:

@@ -21,9 +21,8 @@ from experiments.common.experiment import Check, Experiment, Results, check_coun
 from experiments.common.networks import draw_all, from_arrays, hidden, logits_of, mean_loss, to_arrays, unstack
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import batch_keys, train
-from recurrent import elman, gru, lstm, unroll
+from recurrent import Cell, elman, gru, lstm, unroll
 from recurrent.initializers import gaussian
-from recurrent.types import Cell
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,15 +9,15 @@ import numpy as np
 
 import recurrent
 from experiments.benchmark.peephole import peephole_lstm
-from recurrent.types import Cell
+from recurrent import Cell
 
 GATES = {"elman": 1, "lstm": 4, "gru": 3}
 """Cells that most libraries have, and how many matrices lie side by side in theirs."""
 OWN: dict[str, Callable[[int, int], Cell]] = {
-    "layer_norm_lstm": recurrent.layer_norm_lstm,
+    "layer_norm_lstm": recurrent.cells.layer_norm_lstm,
     "stack": lambda d, h: recurrent.stack(recurrent.lstm(d, h), recurrent.lstm(h, h)),
     "residual": lambda d, h: recurrent.residual(recurrent.lstm(d, h), d, h),
-    "mlp_output": lambda d, h: recurrent.mlp_output(recurrent.lstm(d, h), (h, h, h)),
+    "mlp_output": lambda d, h: recurrent.wrappers.mlp_output(recurrent.lstm(d, h), (h, h, h)),
     "min_gru": recurrent.min_gru,
     "peephole": peephole_lstm,
 }

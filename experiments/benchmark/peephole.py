@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import sigmoid
 
-from recurrent.types import Cell
+from recurrent import Cell
 
 
 class PeepholeParams(NamedTuple):

@@ -15,8 +15,8 @@ from experiments.common import handwritten, training
 from experiments.common.experiment import Check, Experiment, Results, check_counts
 from experiments.common.parts import Part, compute_now
 from experiments.common.sweeping import sweep
-from recurrent.decoding import greedy
 from recurrent.losses import cross_entropy, masked_mean
+from recurrent.seq2seq import greedy
 
 FINAL = 50
 """Updates at the end whose mean is the training loss."""

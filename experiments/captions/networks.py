@@ -8,7 +8,8 @@ from jax import Array
 
 from experiments.captions.data import LETTERS
 from recurrent import lstm
-from recurrent.layers import embed, linear, linear_map
+from recurrent.dense import dense
+from recurrent.layers import embed, linear
 from recurrent.types import State
 
 FEEDS = ("first step", "every step")
@@ -44,12 +45,12 @@ def make_model(embed_size: int, hidden_size: int, feed: str) -> Model:
         return Network(*(layer.init(k) for layer, k in zip(parts, keys, strict=True)))
 
     def start(network: Network, pictures: Array) -> State:
-        return cell.initial_state(network.cell, pictures.shape[:1]), linear_map(network.picture, pictures)
+        return cell.initial_state(network.cell, pictures.shape[:1]), dense(network.picture, pictures)
 
     def step(network: Network, state: State, token: Array):
         state, seen = state
-        x = jnp.concatenate([letters.apply(network.letters, token[None])[0], seen], axis=-1)
+        x = jnp.concatenate([letters.apply(network.letters, token[None])[1][0], seen], axis=-1)
         state, y = cell.step(network.cell, state, x)
-        return (state, seen if feed == "every step" else jnp.zeros_like(seen)), linear_map(network.readout, y)
+        return (state, seen if feed == "every step" else jnp.zeros_like(seen)), dense(network.readout, y)
 
     return Model(init, start, step)

@@ -21,11 +21,10 @@ from experiments.common.experiment import Check, Experiment, Results, check_coun
 from experiments.common.parts import Part, compute_now
 from experiments.common.tables import table
 from experiments.common.text import standard_library_text
-from recurrent.batching import windows
-from recurrent.checkpoints import Checkpoints
-from recurrent.loop import fit
+from recurrent import fit, init_train_state, make_optimizer, make_train_step
+from recurrent.data import windows
 from recurrent.losses import cross_entropy
-from recurrent.training import init_train_state, make_optimizer, make_train_step
+from recurrent.train import Checkpoints
 
 FREE, FORCED = "characters changed by an error, end of the free run", "prediction changed by an error, end of the true text"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.char_lm.data import Corpus
 from experiments.char_lm.networks import Model
-from recurrent.decoding import greedy, sample
+from recurrent.seq2seq import greedy, sample
 
 SHOWN, FOLLOWED = 100, 60
 """Characters read before a wrong one, and followed from it on."""

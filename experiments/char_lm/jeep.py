@@ -9,7 +9,8 @@ import optax
 
 from experiments.common.training import descend, start
 from recurrent import elman, unroll
-from recurrent.layers import linear, linear_map
+from recurrent.dense import dense
+from recurrent.layers import linear
 from recurrent.losses import cross_entropy
 
 LETTERS = "jep"
@@ -30,7 +31,7 @@ def jeep_rows(hidden_size: int = 4, updates: int = 200, seed: int = 0) -> list[d
 
     def outputs(params):
         _, hs = unroll(cell, params[0], xs)
-        return hs, linear_map(params[1], hs)
+        return hs, dense(params[1], hs)
 
     def loss_of(params, given, batch):
         del given, batch  # there is one word only

@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from recurrent import explain_nonfinite, lstm, unroll
-from recurrent.layers import embed, linear, linear_map
+from recurrent import lstm, unroll
+from recurrent.dense import dense
+from recurrent.flow import explain_nonfinite
+from recurrent.layers import embed, linear
 from recurrent.losses import cross_entropy
 
 
@@ -29,11 +31,11 @@ def make_model(num_symbols: int, embed_size: int, hidden_size: int) -> Model:
         return embedding.init(k_embed), cell.init(k_cell), readout.init(k_readout)
 
     def outputs(params, state, tokens, scale=None):
-        state, hs = unroll(cell, params[1], embedding.apply(params[0], tokens), state, backprop="explicit")
-        return state, linear_map(params[2], hs if scale is None else hs * scale)
+        state, hs = unroll(cell, params[1], embedding.apply(params[0], tokens)[1], state, backprop="explicit")
+        return state, dense(params[2], hs if scale is None else hs * scale)
 
     def explain(params, tokens, targets):
-        loss = lambda run: cross_entropy(linear_map(params[2], run.ys), targets).mean()  # noqa: E731
-        return explain_nonfinite(cell, params[1], embedding.apply(params[0], jnp.asarray(tokens)), loss)
+        loss = lambda run: cross_entropy(dense(params[2], run.ys), targets).mean()  # noqa: E731
+        return explain_nonfinite(cell, params[1], embedding.apply(params[0], jnp.asarray(tokens))[1], loss)
 
     return Model(init, outputs, lambda params, batch: cell.initial_state(params[1], (batch,)), explain)

@@ -19,9 +19,10 @@ from experiments.common import handwritten
 from experiments.common.experiment import Check, Experiment, Results, check_counts
 from experiments.common.parts import Part, compute_now
 from experiments.common.sweeping import sweep
-from recurrent import clip_by_global_norm, clip_by_tensor_norm, elman, unroll
+from recurrent import clip_by_global_norm, elman, unroll
 from recurrent.initializers import with_spectral_radius
 from recurrent.losses import cross_entropy
+from recurrent.train import clip_by_tensor_norm
 
 HUGE = 1e20
 

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from recurrent.layers import LinearParams, linear_map
+from recurrent import Cell
+from recurrent.dense import dense
+from recurrent.layers import DenseParams
 from recurrent.losses import cross_entropy
-from recurrent.types import Cell
 
 READOUTS = ("last state", "mean over states")
 
@@ -46,7 +47,7 @@ def weights_of(readout: str, steps: int) -> Array:
 
 def logits_of(network: Network, features: Array) -> Array:
     """o = features V + c."""
-    return linear_map(LinearParams(network.kernel, network.bias), features)
+    return dense(DenseParams(network.kernel, network.bias), features)
 
 
 def mean_loss(network: Network, features: Array, labels: Array) -> Array:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from experiments.common.sweeping import sweep
 from recurrent import clip_by_global_norm, init_train_state, make_train_step
-from recurrent.training import TrainState
+from recurrent.train import TrainState
 
 CHUNK = 50
 """Updates between two reports of progress."""

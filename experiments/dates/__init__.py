@@ -18,9 +18,8 @@ from experiments.common.training import train_one
 from experiments.dates.data import END, FIRST, ISO_STEPS, LAST, NUM_DAYS, Pairs, alphabet, draw, longest, split
 from experiments.dates.figure import plot
 from experiments.dates.networks import CONTEXTS, make_model
-from recurrent.decoding import beam_search, greedy
 from recurrent.losses import cross_entropy
-from recurrent.seq2seq import EncoderDecoder, decoding_state, teacher_forcing, token_step
+from recurrent.seq2seq import EncoderDecoder, beam_search, decoding_state, greedy, teacher_forcing, token_step
 
 FINAL = 50
 """Updates at the end whose mean is the training loss."""

@@ -3,11 +3,8 @@
 import jax.numpy as jnp
 
 from experiments.dates.data import ISO
-from recurrent import gru
-from recurrent.attention import additive
-from recurrent.layers import bidirectional
-from recurrent.seq2seq import EncoderDecoder, encoder_decoder
-from recurrent.types import Layer
+from recurrent import Layer, bidirectional, gru, scanned
+from recurrent.seq2seq import EncoderDecoder, additive, encoder_decoder
 
 CONTEXTS = ("none", "last", "transformed", "attention")
 """What the decoder knows of the written date."""
@@ -16,11 +13,12 @@ CONTEXTS = ("none", "last", "transformed", "attention")
 def both_ends(layer: Layer) -> Layer:
     """Repeats a bidirectional layer's ←h_1 at every step, so that the last valid one is [→h_T, ←h_1]."""
 
-    def apply(params, xs, *, lengths=None, mask=None):
-        forward, backward = jnp.split(layer.apply(params, xs, lengths=lengths, mask=mask), 2, axis=-1)
-        return jnp.concatenate([forward, jnp.broadcast_to(backward[:1], backward.shape)], axis=-1)
+    def apply(params, xs, state=None, **flags):
+        state, ys = layer.apply(params, xs, state, **flags)
+        forward, backward = jnp.split(ys, 2, axis=-1)
+        return state, jnp.concatenate([forward, jnp.broadcast_to(backward[:1], backward.shape)], axis=-1)
 
-    return Layer(layer.init, apply)
+    return Layer(layer.init, apply, layer.initial_state)
 
 
 def make_model(symbols: int, embed_size: int, hidden_size: int, context: str) -> EncoderDecoder:
@@ -29,7 +27,7 @@ def make_model(symbols: int, embed_size: int, hidden_size: int, context: str) ->
     The encoder has `hidden_size` units in each direction, the decoder twice as many.
     """
     size = 2 * hidden_size
-    reader = bidirectional(gru(embed_size, hidden_size), gru(embed_size, hidden_size), backprop="explicit")
+    reader = bidirectional(scanned(gru(embed_size, hidden_size)), scanned(gru(embed_size, hidden_size)))
     return encoder_decoder(
         reader if context == "attention" else both_ends(reader),
         gru(embed_size + (0 if context == "none" else size), size),

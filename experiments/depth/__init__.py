@@ -26,7 +26,7 @@ from experiments.common.training import batch_keys, train
 from experiments.depth import lesions
 from experiments.depth.figure import plot
 from experiments.depth.networks import KINDS, Kind, count_used, draw_stacks, layer_norms, make_stack
-from recurrent.types import Layer
+from recurrent import Layer
 
 SKIP_MARGIN = 0.10
 """How much better, in test accuracy, the deepest residual or dense stack must be than the deepest plain one."""
@@ -90,7 +90,7 @@ class Config:
 
 def features_of(layer: Layer, network: Network, xs: Array) -> Array:
     """What the stack emits at the last row of each image."""
-    return layer.apply(network.cell, xs)[-1]
+    return layer.apply(network.cell, xs)[1][-1]
 
 
 def scores_of(layer: Layer, network: Network, xs: Array, labels: Array) -> tuple[Array, Array]:

@@ -7,9 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from experiments.common.networks import Network
-from recurrent import count_parameters, elman, residual
-from recurrent.layers import scanned
-from recurrent.types import Cell, Layer
+from recurrent import Cell, Layer, count_parameters, elman, residual, scanned
 
 Kind = Literal["plain", "residual", "dense"]
 KINDS: tuple[Kind, ...] = ("plain", "residual", "dense")
@@ -26,19 +24,20 @@ class Stack(NamedTuple):
 def repeated(first: Cell, block: Cell, count: int) -> Layer:
     """`serial(scanned(first), scanned(block), ..., scanned(block))`, with the parameters of the blocks stacked.
 
-    A scan over the blocks is compiled once, however many there are. Applied, it takes as many blocks as it is given.
+    A scan over the blocks is compiled once, however many there are. Applied, it takes as many blocks as it is given, and every
+    sequence whole: it hands no state on.
     """
-    bottom, above = scanned(first, backprop="explicit"), scanned(block, backprop="explicit")
+    bottom, above = scanned(first), scanned(block)
 
     def init(key):
         k_first, k_blocks = jax.random.split(key)
         return Stack(bottom.init(k_first), jax.vmap(above.init)(jax.random.split(k_blocks, count)))
 
-    def apply(params, xs, *, lengths=None, mask=None):
+    def apply(params, xs, state=None, **flags):
         def climb(ys, block):
-            return above.apply(block, ys, lengths=lengths, mask=mask), None
+            return above.apply(block, ys, **flags)[1], None
 
-        return jax.lax.scan(climb, bottom.apply(params.first, xs, lengths=lengths, mask=mask), params.blocks)[0]
+        return state, jax.lax.scan(climb, bottom.apply(params.first, xs, **flags)[1], params.blocks)[0]
 
     return Layer(init, apply)
 
@@ -51,7 +50,7 @@ def connected(input_size: int, width: int, depth: int) -> Layer:
     """
     room = input_size + depth * width
     wide = elman(room, width)
-    bottom, above = scanned(elman(input_size, width), backprop="explicit"), scanned(wide, backprop="explicit")
+    bottom, above = scanned(elman(input_size, width)), scanned(wide)
 
     def init(key):
         stack = repeated(elman(input_size, width), wide, depth - 1).init(key)
@@ -60,17 +59,17 @@ def connected(input_size: int, width: int, depth: int) -> Layer:
         kernel = jnp.where(jnp.arange(room)[:, None] < reads, as_glorot * stack.blocks.input_kernel, 0)
         return stack._replace(blocks=stack.blocks._replace(input_kernel=kernel))
 
-    def apply(params, xs, *, lengths=None, mask=None):
+    def apply(params, xs, state=None, **flags):
         def climb(known, numbered):
             place, block = numbered
-            ys = above.apply(block, known, lengths=lengths, mask=mask)
+            _, ys = above.apply(block, known, **flags)
             return jax.lax.dynamic_update_slice_in_dim(known, ys, place, axis=-1), None
 
-        lowest = bottom.apply(params.first, xs, lengths=lengths, mask=mask)
+        _, lowest = bottom.apply(params.first, xs, **flags)
         blocks = len(params.blocks.bias)
         known = jnp.concatenate([xs, lowest, jnp.zeros((*xs.shape[:-1], blocks * width), xs.dtype)], axis=-1)
         places = input_size + width * jnp.arange(1, blocks + 1)
-        return jax.lax.scan(climb, known, (places, params.blocks))[0][..., input_size:]
+        return state, jax.lax.scan(climb, known, (places, params.blocks))[0][..., input_size:]
 
     return Layer(init, apply)
 

@@ -23,9 +23,8 @@ from experiments.common.networks import READOUTS, Network, draw_all, from_arrays
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import batch_keys, train
 from experiments.digits.figure import COLOURS, plot
-from recurrent import count_parameters, elman, gru, irnn, lstm, unroll
-from recurrent.initializers import gaussian, orthogonal
-from recurrent.types import Cell
+from recurrent import Cell, count_parameters, elman, gru, lstm, unroll
+from recurrent.initializers import gaussian, irnn, orthogonal
 
 GATED_MARGIN = 0.05
 """How much better, in accuracy, the LSTM or GRU must be than tanh Gaussian pixel by pixel; fixed in advance."""

@@ -25,10 +25,9 @@ from experiments.gradient_decay.networks import (
     vanilla_networks,
     vanilla_rate,
 )
-from recurrent import activations, elman, gru, lstm, path_shares, transport
-from recurrent.flow.decay import decay_rate, gradient_decay
+from recurrent import Cell, activations, elman, gradient_decay, gru, lstm
+from recurrent.flow import decay_rate, path_shares, transport
 from recurrent.initializers import with_spectral_radius
-from recurrent.types import Cell
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common.experiment import Check
-from recurrent import decay_rate, elman, gradient_decay, lstm, vanishing_bound
+from recurrent import elman, gradient_decay, lstm
 from recurrent.activations import ACTIVATIONS
+from recurrent.flow import decay_rate, vanishing_bound
 from recurrent.initializers import gaussian, normal, orthogonal, with_spectral_radius, zeros
 
 

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 
 from experiments.common.networks import Network, draw_all, hidden
 from experiments.common.training import clipped_adam, descend, start
-from recurrent import activations, elman, gru_adjoint, lstm_adjoint, spectral_radius, unroll
-from recurrent.cells.common import add_bias, dot
-from recurrent.flow.decay import vanishing_bound
+from recurrent import Cell, activations, elman, spectral_radius, unroll
+from recurrent.cells import gru_adjoint, lstm_adjoint
+from recurrent.dense import add_bias, dot
+from recurrent.flow import vanishing_bound
 from recurrent.initializers import gaussian, identity, orthogonal, with_spectral_radius
 from recurrent.losses import cross_entropy
-from recurrent.types import Cell
 
 INITIALISERS = {"gaussian": gaussian(), "orthogonal": orthogonal(), "identity": identity()}
 

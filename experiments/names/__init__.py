@@ -20,7 +20,7 @@ from experiments.common.training import batch_keys, train
 from experiments.names.data import LANGUAGES, territory_names
 from experiments.names.figure import plot
 from recurrent import gru, lengths_to_mask, lstm, unroll
-from recurrent.batching import pad
+from recurrent.data import pad
 from recurrent.layers import mean_over_time
 
 NETWORKS = {"gru": gru, "lstm": lstm}

@@ -13,9 +13,11 @@ from experiments.common.parts import Part, compute_now
 from experiments.parallel.depth import longest_chain, operations_per_step
 from experiments.parallel.figure import plot
 from experiments.parallel.speedups import INPUT_SIZE, TARGETS, TRAINING, best_of_three, measure_speedups
-from recurrent import Cell, ElmanParams, elman, lyapunov_spectrum, min_gru, unroll, unroll_parallel
+from recurrent import Cell, elman, min_gru, unroll, unroll_parallel
+from recurrent.cells import ElmanParams
+from recurrent.flow import lyapunov_spectrum
 from recurrent.initializers import normal, with_spectral_radius
-from recurrent.parallel.driver import Method
+from recurrent.parallel import Method
 
 METHODS: tuple[Method, ...] = ("deer", "quasi_deer", "elk")
 DEPTH_LENGTHS = tuple(2**k for k in range(6, 13))

@@ -36,8 +36,8 @@ from experiments.tagging.data import (
 from experiments.tagging.figure import BASELINES, plot
 from experiments.tagging.networks import NETWORKS, matched_layers, parameters_of
 from experiments.tagging.scores import accuracy, f1, recall, scores
+from recurrent import Layer
 from recurrent.losses import cross_entropy
-from recurrent.types import Layer
 
 MARGIN = 0.03
 """How much better, in accuracy, the bidirectional layer must be than the one that reads from the left."""
@@ -111,9 +111,9 @@ def make_functions(layer: Layer) -> tuple[Any, Any]:
     def loss_of(params, given, batch):
         del given
         codes, labels = batch
-        return cross_entropy(layer.apply(params, codes), labels).mean()
+        return cross_entropy(layer.apply(params, codes)[1], labels).mean()
 
-    return loss_of, jax.jit(lambda params, codes: layer.apply(params, codes).argmax(axis=-1))
+    return loss_of, jax.jit(lambda params, codes: layer.apply(params, codes)[1].argmax(axis=-1))
 
 
 def train(config: Config, layer: Layer, loss_of: Any, data: Corpus, seed: int, name: str) -> tuple[Any, np.ndarray]:

@@ -5,9 +5,8 @@ import bisect
 import jax
 
 from experiments.tagging.data import CLASSES
-from recurrent import count_parameters, lstm, stack
-from recurrent.layers import bidirectional, embed, linear, scanned, serial
-from recurrent.types import Layer
+from recurrent import Layer, bidirectional, count_parameters, lstm, scanned, serial, stack
+from recurrent.layers import backwards, embed, linear
 
 NETWORKS = {
     "left to right": "one LSTM from left to right",
@@ -22,23 +21,22 @@ NETWORKS = {
 def make_layer(kind: str, symbols: int, features: int, size: int) -> Layer:
     """Embedding, one of the five `NETWORKS` with so many units in each cell, and linear readout."""
 
-    def cell(inputs=features):
-        return lstm(inputs, size)
+    def layer(inputs=features):
+        return scanned(lstm(inputs, size))
 
-    def both(forward, backward):
-        return bidirectional(forward, backward, backprop="explicit")
+    def tower():
+        return scanned(stack(lstm(features, size), lstm(size, size)))
 
     if kind == "left to right":
-        core, width = scanned(cell(), backprop="explicit"), size
+        core, width = layer(), size
     elif kind == "bidirectional":
-        core, width = both(cell(), cell()), 2 * size
+        core, width = bidirectional(layer(), layer()), 2 * size
     elif kind == "merged":
-        core, width = serial(both(cell(), cell()), both(cell(2 * size), cell(2 * size))), 2 * size
+        core, width = serial(bidirectional(layer(), layer()), bidirectional(layer(2 * size), layer(2 * size))), 2 * size
     elif kind == "towers":
-        core, width = both(stack(cell(), cell(size)), stack(cell(), cell(size))), 2 * size
+        core, width = bidirectional(tower(), tower()), 2 * size
     elif kind == "alternating":
-        back = scanned(cell(size), reverse=True, backprop="explicit")
-        core, width = serial(scanned(cell(), backprop="explicit"), back), size
+        core, width = serial(layer(), backwards(layer(size))), size
     else:
         raise ValueError(f"kind must be one of {tuple(NETWORKS)}; got {kind!r}")
     return serial(embed(symbols, features), core, linear(width, len(CLASSES)))

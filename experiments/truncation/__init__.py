@@ -23,8 +23,9 @@ from experiments.common.networks import READOUTS, Network, draw_all, from_arrays
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import batch_keys, train
 from experiments.truncation.figure import STAGES, plot
-from recurrent import lstm, lstm_adjoint, truncation_bias, unroll
-from recurrent.types import Cell
+from recurrent import Cell, lstm, unroll
+from recurrent.cells import lstm_adjoint
+from recurrent.flow import truncation_bias
 
 STEPS = 64
 NOISE = 0.02

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from recurrent.pytrees import leaf_names
 
@@ -104,7 +105,7 @@ def lengths(given: Any, batch_shape: tuple[int, ...]) -> Any:
         raise ValueError(f"lengths must be integers; got dtype {dtype} (boolean masks go to mask=)")
     if shape != batch_shape:
         raise ValueError(f"lengths must have the batch shape {batch_shape} of xs [T, *batch, features]; got {shape}")
-    if not isinstance(given, jax.core.Tracer) and np.any(np.asarray(given) < 0):
+    if not isinstance(given, Tracer) and np.any(np.asarray(given) < 0):
         raise ValueError(f"lengths cannot be negative; got a minimum of {np.min(np.asarray(given))}")
     return jnp.asarray(given)
 

@@ -4,6 +4,7 @@ In shape descriptions `T` is the number of steps, `*batch` any number of batch a
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -59,6 +60,10 @@ class Adjoint(NamedTuple):
     advance: Callable[[Params, State, PyTree], tuple[State, PyTree, PyTree]]
     retreat: Callable[[Params, PyTree, State, PyTree], tuple[State, PyTree]]
     collect: Callable[[Params, PyTree, PyTree, PyTree], tuple[Params, PyTree]]
+
+    def bound(self, **options: Any) -> "Adjoint":
+        """The same equations with options given to all of them."""
+        return Adjoint(*(functools.partial(equation, **options) for equation in self))  # pyright: ignore[reportArgumentType]
 
 
 class Algebra(NamedTuple):

@@ -11,7 +11,8 @@ from experiments import depth
 from experiments.common import handwritten
 from experiments.common.command import main
 from experiments.depth import lesions, networks
-from recurrent import dense_skip, elman, emit_state, residual, stack, unroll
+from recurrent import elman, emit_state, residual, stack, unroll
+from recurrent.wrappers import dense_skip
 
 pytestmark = [pytest.mark.xdist_group("depth"), pytest.mark.usefixtures("users_numerics")]
 
@@ -56,7 +57,7 @@ def test_a_stack_is_the_librarys_stack_of_cells(kind, wrap):
     layer, network = drawn(kind)
     cell = stack(elman(FEATURES, WIDTH), *[wrap(elman(WIDTH, WIDTH)) for _ in range(DEPTH - 1)])
     params = (network.cell.first, *[block_of(network, i) for i in range(DEPTH - 1)])
-    np.testing.assert_allclose(layer.apply(network.cell, inputs()), unroll(cell, params, inputs())[1], atol=1e-6)
+    np.testing.assert_allclose(layer.apply(network.cell, inputs())[1], unroll(cell, params, inputs())[1], atol=1e-6)
 
 
 def test_the_dense_stack_is_dense_skip_with_all_outputs_joined():
@@ -66,12 +67,12 @@ def test_the_dense_stack_is_dense_skip_with_all_outputs_joined():
     used = [block._replace(input_kernel=block.input_kernel[:size]) for block, size in zip(blocks, reads[1:], strict=True)]
     cell = emit_state(dense_skip(*[elman(size, WIDTH) for size in reads]))
     _, states = unroll(cell, (network.cell.first, *used), inputs())
-    np.testing.assert_allclose(layer.apply(network.cell, inputs()), jnp.concatenate(states, axis=-1), atol=1e-6)
+    np.testing.assert_allclose(layer.apply(network.cell, inputs())[1], jnp.concatenate(states, axis=-1), atol=1e-6)
 
 
 def test_unused_parameters_of_the_dense_stack_are_0_have_no_gradient_and_are_not_counted():
     layer, network = drawn("dense")
-    gradient = jax.grad(lambda stack: jnp.sum(layer.apply(stack, inputs()) ** 2))(network.cell)
+    gradient = jax.grad(lambda stack: jnp.sum(layer.apply(stack, inputs())[1] ** 2))(network.cell)
     for i in range(DEPTH - 1):
         reads = FEATURES + (i + 1) * WIDTH
         for kernel in (network.cell.blocks.input_kernel[i], gradient.blocks.input_kernel[i]):
@@ -87,14 +88,14 @@ def test_unused_parameters_of_the_dense_stack_are_0_have_no_gradient_and_are_not
 def test_deleting_and_swapping_leave_the_composition_of_the_other_blocks(kind, skip, order):
     layer, network = drawn(kind)
     changed = lesions.apply(kind, network, jnp.array(order, jnp.int32))
-    np.testing.assert_allclose(layer.apply(changed.cell, inputs()), composed(network, order, skip), atol=1e-5)
+    np.testing.assert_allclose(layer.apply(changed.cell, inputs())[1], composed(network, order, skip), atol=1e-5)
     np.testing.assert_array_equal(changed.kernel, network.kernel)
 
 
 def test_a_deleted_layer_of_a_dense_stack_emits_0_and_those_below_do_not_notice():
     layer, network = drawn("dense")
     changed = lesions.apply("dense", network, jnp.array([0, 2]))
-    before, after = (np.split(np.asarray(layer.apply(n.cell, inputs())), DEPTH, axis=-1) for n in (network, changed))
+    before, after = (np.split(np.asarray(layer.apply(n.cell, inputs())[1]), DEPTH, axis=-1) for n in (network, changed))
     np.testing.assert_array_equal(after[2], 0)
     np.testing.assert_allclose(after[:2], before[:2], atol=1e-6)
     known = np.concatenate([inputs(), *after[:3], 0 * after[3]], axis=-1)
@@ -107,11 +108,11 @@ def test_the_norm_of_each_layer_is_that_of_its_own_gradient(kind):
 
     def loss(first, blocks):
         joined = networks.Stack(first, jax.tree.map(lambda *leaves: jnp.stack(leaves), *blocks))
-        return jnp.sum(layer.apply(joined, inputs())[-1] ** 2)
+        return jnp.sum(layer.apply(joined, inputs())[1][-1] ** 2)
 
     first, above = jax.grad(loss, (0, 1))(network.cell.first, [block_of(network, i) for i in range(DEPTH - 1)])
     expected = [np.linalg.norm(np.concatenate([np.ravel(leaf) for leaf in own])) for own in (first, *above)]
-    whole = jax.grad(lambda stack: jnp.sum(layer.apply(stack, inputs())[-1] ** 2))(network.cell)
+    whole = jax.grad(lambda stack: jnp.sum(layer.apply(stack, inputs())[1][-1] ** 2))(network.cell)
     np.testing.assert_allclose(networks.layer_norms(whole), expected, rtol=1e-5)
 
 

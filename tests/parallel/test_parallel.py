@@ -10,9 +10,7 @@ from helpers import equations, perturbed, random_array, relative_error
 from registry import CELLS, INPUT
 
 import recurrent
-from experiments import _parallel_speedups, parallel
-from experiments._parallel_depth import depth
-from experiments._run import main
+from experiments.parallel.depth import depth
 from recurrent import elman, gru, learned_state, lru, lstm, min_gru, scanned, serial, unroll, unroll_parallel
 from recurrent.cells import diagonal, min_lstm
 from recurrent.initializers import with_spectral_radius
@@ -386,27 +384,6 @@ def test_newton_loops_over_iterations_only():
     assert depths[2] - depths[1] == depths[1] - depths[0]
     assert "scan" not in primitives(jaxpr_of(cell, 64, method="deer"))
     assert "scan" not in primitives(jaxpr_of(cell, 64, True, method="deer"), ignored="cond")  # a branch for what overflows
-
-
-@pytest.mark.slow
-def test_the_experiment_leaves_its_table_and_figure(users_numerics, tmp_path):
-    options = ["--hidden-size", "4", "--radii", "0.5", "4", "--lengths", "8", "--long-length", "16", "--max-iterations", "5"]
-    main(parallel.EXPERIMENT, [*options, "--output", str(tmp_path)])
-    (folder,) = (tmp_path / "parallel").iterdir()
-    assert (folder / "figure.png").exists()
-    rows = (folder / "metrics.csv").read_text().splitlines()
-    assert rows[0].startswith("radius,exponent,T,deer")
-    assert len(rows) == 3
-
-
-def test_speedups_are_ratios_of_times_and_nan_where_nothing_converged(users_numerics, monkeypatch):
-    assert set(_parallel_speedups.SETTINGS) < set(_parallel_speedups.TARGETS)
-    monkeypatch.setattr(_parallel_speedups, "best_of_three", lambda run, params, xs: float(len(xs)))
-    monkeypatch.setattr(_parallel_speedups, "SETTINGS", dict.fromkeys(_parallel_speedups.SETTINGS, (2, 9)))
-    found = list(_parallel_speedups.measure_speedups().values())
-    np.testing.assert_array_equal(found, [1, 1, 8])
-    monkeypatch.setattr(_parallel_speedups, "with_spectral_radius", lambda radius: with_spectral_radius(30.0))
-    assert np.isnan(_parallel_speedups.loop_over_deer(8, 400))
 
 
 # --- mistakes ---

@@ -26,7 +26,8 @@ def forward(cell: Cell, params: Params, sequence: Sequence, segment: int, loop: 
     def run_segment(start, size, carry):
         state, ys, befores = carry
         befores = buffers.write(befores, start // segment, jax.tree.leaves(state))
-        part = Sequence(*buffers.read_span((xs,), start, size), state, fresh, buffers.read_span(flags, start, size))
+        xs_part, flags_part = buffers.read_span((xs, flags), start, size)
+        part = Sequence(xs_part, state, fresh, flags_part)
         state, made = plain_scan(cell, params, part, **loop)
         return state, buffers.write_span(ys, start, made), befores
 

@@ -1,6 +1,6 @@
 """What the factories of cells share: from equations to a cell whose params and inputs are checked."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -10,10 +10,13 @@ from jax.typing import DTypeLike
 
 from recurrent import checks, pytrees
 from recurrent.initializers import Fused, Initializer, PerGate, draw_bias, draw_blocks
-from recurrent.types import Cell, InitFn, LinearForm, PyTree, StepFn
+from recurrent.types import Cell, InitFn, LinearForm, State, StepFn
+
+StateFn = Callable[[Callable[[int], Array]], State]
+"""Makes a state of a function that makes its leaves; every leaf is a buffer of its own, so that all can be donated."""
 
 
-def checked_cell(name: str, params_type: type, sizes: dict[str, int], init: InitFn, widths: PyTree, step: StepFn) -> Cell:
+def checked_cell(name: str, params_type: type, sizes: dict[str, int], init: InitFn, state: StateFn, step: StepFn) -> Cell:
     """Returns the cell of a step; its state starts as zeros, in at least float32.
 
     Args:
@@ -21,7 +24,7 @@ def checked_cell(name: str, params_type: type, sizes: dict[str, int], init: Init
       params_type: a NamedTuple whose annotations give the shapes.
       sizes: by their names in those annotations; "input" is the width of x_t.
       init: draws the parameters.
-      widths: a tree like the state, of the width of each leaf.
+      state: makes the state from a function of the width of a leaf.
       step: `(params, state, x_t) -> (state, y_t)`.
 
     Raises:
@@ -32,7 +35,7 @@ def checked_cell(name: str, params_type: type, sizes: dict[str, int], init: Init
     def initial_state(params, batch_shape=()):
         checks.params(name, params, params_type, **sizes)
         dtype = pytrees.at_least_float32(jax.tree.leaves(params)[0].dtype)
-        return jax.tree.map(lambda width: jnp.zeros((*batch_shape, width), dtype), widths)  # a buffer each, to be donated
+        return state(lambda width: jnp.zeros((*batch_shape, width), dtype))
 
     def checked_step(params, state, x_t):
         checks.params(name, params, params_type, **sizes)
@@ -42,7 +45,7 @@ def checked_cell(name: str, params_type: type, sizes: dict[str, int], init: Init
     return Cell(init, initial_state, checked_step)
 
 
-def linear_cell(name: str, params_type: type, sizes: dict[str, int], init: InitFn, widths: PyTree, form: LinearForm) -> Cell:
+def linear_cell(name: str, params_type: type, sizes: dict[str, int], init: InitFn, state: StateFn, form: LinearForm) -> Cell:
     """s_t = a_t · s_{t-1} + b_t, y_t = output(s_t, x_t): the cell of a linear form, with arguments as for `checked_cell`."""
 
     def step(params, s_tm1, x_t):
@@ -50,7 +53,7 @@ def linear_cell(name: str, params_type: type, sizes: dict[str, int], init: InitF
         s_t = pytrees.add(form.algebra.product(a_t, s_tm1), b_t)
         return s_t, form.output(params, s_t, x_t)
 
-    cell = checked_cell(name, params_type, sizes, init, widths, step)
+    cell = checked_cell(name, params_type, sizes, init, state, step)
     return Cell(cell.init, cell.initial_state, cell.step, form)
 
 

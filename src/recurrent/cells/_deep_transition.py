@@ -69,7 +69,7 @@ def deep_transition(
         *keys, k_layers, k_shortcut = jax.random.split(key, 5)
         first = draw_kernels(keys, (input_size, hidden_size), widths[0], 1, inits, param_dtype)
         pairs = zip(jax.random.split(k_layers, len(widths)), widths, (*widths[1:], hidden_size), strict=True)
-        layers = tuple(draw_dense(k, *pair, recurrent_init, bias_init, param_dtype) for k, *pair in pairs)
+        layers = tuple(draw_dense(k, a, b, recurrent_init, bias_init, param_dtype) for k, a, b in pairs)
         shortcut_kernel = None
         if shortcut:
             shortcut_kernel = draw_blocks(recurrent_init, k_shortcut, hidden_size, hidden_size, 1, param_dtype)
@@ -82,7 +82,7 @@ def deep_transition(
         check_layers("deep_transition", params.layers, (*widths, hidden_size))
         return deep_transition_step(params, h_tm1, x_t, phi, dtype)
 
-    return checked_cell("deep_transition", DeepTransitionParams, sizes, init, hidden_size, step)
+    return checked_cell("deep_transition", DeepTransitionParams, sizes, init, lambda zeros: zeros(hidden_size), step)
 
 
 def deep_transition_step(

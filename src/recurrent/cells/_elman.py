@@ -68,7 +68,7 @@ def elman(
 
     sizes = {"input": input_size, "hidden": hidden_size}
     step = functools.partial(elman_step, phi=elementwise(activation), dtype=dtype)
-    return checked_cell("elman", ElmanParams, sizes, init, hidden_size, step)
+    return checked_cell("elman", ElmanParams, sizes, init, lambda zeros: zeros(hidden_size), step)
 
 
 def elman_adjoint(activation: str = "tanh", dtype: DTypeLike | None = None) -> Adjoint:

@@ -103,17 +103,17 @@ def gru(
 
     sizes = {"input": input_size, "hidden": hidden_size}
     step = functools.partial(gru_step, reset=reset, dtype=dtype)
-    return checked_cell("gru", GRUParams if reset == "before" else ResetAfterGRUParams, sizes, init, hidden_size, step)
+    return checked_cell(
+        "gru", GRUParams if reset == "before" else ResetAfterGRUParams, sizes, init, lambda zeros: zeros(hidden_size), step
+    )
 
 
 def gru_adjoint(reset: Reset = "before", dtype: DTypeLike | None = None) -> Adjoint:
     """The equations of the GRU, forward beside backward, gate by gate; products are computed in `dtype`."""
     checks.choice("gru_adjoint: reset", reset, ("before", "after"))
-    equations = {
-        "before": (reset_before_advance, reset_before_retreat, reset_before_collect),
-        "after": (reset_after_advance, reset_after_retreat, reset_after_collect),
-    }[reset]
-    return Adjoint(*(functools.partial(f, dtype=dtype) for f in (gru_project, *equations)))
+    before = Adjoint(gru_project, reset_before_advance, reset_before_retreat, reset_before_collect)
+    after = Adjoint(gru_project, reset_after_advance, reset_after_retreat, reset_after_collect)
+    return (before if reset == "before" else after).bound(dtype=dtype)
 
 
 def gru_step(

@@ -77,9 +77,16 @@ def layer_norm_lstm(
         cell_bias = draw_bias(bias_init, k_cell, hidden_size, 1, param_dtype)
         return LayerNormLSTMParams(input_kernel, gain, recurrent_kernel, gain, bias, gain[:hidden_size], cell_bias)
 
-    sizes, state = {"input": input_size, "hidden": hidden_size}, LSTMState(hidden_size, hidden_size)
+    sizes = {"input": input_size, "hidden": hidden_size}
     step = functools.partial(layer_norm_lstm_step, epsilon=epsilon, dtype=dtype)
-    return checked_cell("layer_norm_lstm", LayerNormLSTMParams, sizes, init, state, step)
+    return checked_cell(
+        "layer_norm_lstm",
+        LayerNormLSTMParams,
+        sizes,
+        init,
+        lambda zeros: LSTMState(zeros(hidden_size), zeros(hidden_size)),
+        step,
+    )
 
 
 def layer_norm_lstm_step(
@@ -125,7 +132,7 @@ def layer_norm_gru(
 
     sizes = {"input": input_size, "hidden": hidden_size}
     step = functools.partial(layer_norm_gru_step, epsilon=epsilon, dtype=dtype)
-    return checked_cell("layer_norm_gru", LayerNormGRUParams, sizes, init, hidden_size, step)
+    return checked_cell("layer_norm_gru", LayerNormGRUParams, sizes, init, lambda zeros: zeros(hidden_size), step)
 
 
 def layer_norm_gru_step(
@@ -152,4 +159,4 @@ def layer_norm(a: Float[Array, "*batch units"], gain: Float[Array, "units"], eps
 def _layer_norm_gates_and_candidate(a: Array, gain: Array, epsilon: float) -> Array:
     """r, z normalised together, n apart."""
     pairs = zip(*(jnp.split(x, [2 * a.shape[-1] // 3], axis=-1) for x in (a, gain)), strict=True)
-    return jnp.concatenate([layer_norm(*pair, epsilon) for pair in pairs], axis=-1)
+    return jnp.concatenate([layer_norm(part, part_gain, epsilon) for part, part_gain in pairs], axis=-1)

@@ -73,7 +73,9 @@ def diagonal(
         )
 
     form = LinearForm(functools.partial(diagonal_coefficients, decay=decay, dtype=dtype), states_as_outputs, REAL)
-    return linear_cell("diagonal", DiagonalParams, {"input": input_size, "hidden": hidden_size}, init, hidden_size, form)
+    return linear_cell(
+        "diagonal", DiagonalParams, {"input": input_size, "hidden": hidden_size}, init, lambda zeros: zeros(hidden_size), form
+    )
 
 
 def diagonal_coefficients(

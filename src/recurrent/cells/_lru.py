@@ -108,9 +108,9 @@ def lru(
             skip=normal(k_skip, *skip_draw),
         )
 
-    equations = (functools.partial(f, dtype=dtype) for f in (lru_coefficients, lru_output))
+    form = LinearForm(functools.partial(lru_coefficients, dtype=dtype), functools.partial(lru_output, dtype=dtype), COMPLEX)
     sizes = {"input": input_size, "hidden": hidden_size, "output": output_size}
-    return linear_cell("lru", LRUParams, sizes, init, LRUState(hidden_size, hidden_size), LinearForm(*equations, COMPLEX))
+    return linear_cell("lru", LRUParams, sizes, init, lambda zeros: LRUState(zeros(hidden_size), zeros(hidden_size)), form)
 
 
 def lru_coefficients(params: LRUParams, xs: Array, dtype: DTypeLike | None = None) -> tuple[LRUState, LRUState]:

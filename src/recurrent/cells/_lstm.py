@@ -87,7 +87,7 @@ def lstm(
 
     sizes = {"input": input_size, "hidden": hidden_size}
     step = functools.partial(lstm_step, dtype=dtype)
-    return checked_cell("lstm", LSTMParams, sizes, init, LSTMState(hidden_size, hidden_size), step)
+    return checked_cell("lstm", LSTMParams, sizes, init, lambda zeros: LSTMState(zeros(hidden_size), zeros(hidden_size)), step)
 
 
 def lstm_adjoint(dtype: DTypeLike | None = None) -> Adjoint:
@@ -95,7 +95,7 @@ def lstm_adjoint(dtype: DTypeLike | None = None) -> Adjoint:
 
     Reference: Hochreiter & Schmidhuber (1997), appendix A.1, with the whole gradient in the place of the truncated one.
     """
-    return Adjoint(*(functools.partial(f, dtype=dtype) for f in (lstm_project, lstm_advance, lstm_retreat, lstm_collect)))
+    return Adjoint(lstm_project, lstm_advance, lstm_retreat, lstm_collect).bound(dtype=dtype)
 
 
 def lstm_step(params: LSTMParams, state: LSTMState, x_t: Array, dtype: DTypeLike | None = None) -> tuple[LSTMState, Array]:

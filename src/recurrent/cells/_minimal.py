@@ -127,4 +127,6 @@ def _gated(
         )
 
     form = LinearForm(functools.partial(coefficients, candidate=candidate, dtype=dtype), states_as_outputs, REAL)
-    return linear_cell(name, params_type, {"input": input_size, "hidden": hidden_size}, init, hidden_size, form)
+    return linear_cell(
+        name, params_type, {"input": input_size, "hidden": hidden_size}, init, lambda zeros: zeros(hidden_size), form
+    )

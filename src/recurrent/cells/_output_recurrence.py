@@ -63,7 +63,7 @@ def output_recurrence(
 
     sizes = {"input": input_size, "hidden": hidden_size, "output": output_size}
     step = functools.partial(output_recurrence_step, phi=elementwise(activation), dtype=dtype)
-    return checked_cell("output_recurrence", OutputRecurrenceParams, sizes, init, output_size, step)
+    return checked_cell("output_recurrence", OutputRecurrenceParams, sizes, init, lambda zeros: zeros(output_size), step)
 
 
 def output_recurrence_step(

@@ -1,6 +1,7 @@
 """Checkpoints of a train state: atomic, complete, and tied to the configuration that they were made with."""
 
 import contextlib
+import hashlib
 import json
 import math
 import shutil
@@ -56,6 +57,8 @@ def save_checkpoint(
     loss = None if validation_loss is None or math.isnan(validation_loss) else float(validation_loss)
     saved = {"config": checkpoints.config, "leaves": _describe(train_state), "notes": notes or {}, "validation_loss": loss}
     _check_plain(saved)
+    saved = json.loads(json.dumps(saved))  # as it will be read back: tuples are lists
+    saved["checksum"] = _checksum(saved)
     latest = _latest_for(checkpoints, step)
     try:
         _write(folder, step, _storable(train_state), saved, checkpoints.keep)
@@ -112,7 +115,7 @@ def _chosen(folder: Path, which: Literal["latest", "best"] | int) -> int | None:
         return which
     if which == "latest" or not steps:
         return steps[-1] if steps else None
-    best = _best(folder, steps)
+    best = _best({other: _read_notes(folder, other) for other in steps})
     if best is None:
         raise ValueError(f'no checkpoint in {folder} has a validation loss; restore which="latest"')
     return best
@@ -125,9 +128,9 @@ def _steps_in(folder: Path) -> list[int]:
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal() and path.is_dir())
 
 
-def _best(folder: Path, steps: list[int]) -> int | None:
-    """The latest step of lowest validation loss among the checkpoints that can be read and have one."""
-    losses = {step: _intact_notes(folder, step).get("validation_loss") for step in steps}
+def _best(notes: dict[int, dict[str, Any]]) -> int | None:
+    """The latest step of lowest validation loss, if any has one."""
+    losses = {step: saved.get("validation_loss") for step, saved in notes.items()}
     ranked = sorted((loss, -step) for step, loss in losses.items() if loss is not None)
     return -ranked[0][1] if ranked else None
 
@@ -136,19 +139,29 @@ def _notes_file(folder: Path, step: int) -> Path:
     return folder / str(step) / "notes" / "metadata"
 
 
+def _load_notes(folder: Path, step: int) -> dict[str, Any]:
+    saved = json.loads(_notes_file(folder, step).read_text())
+    if saved["checksum"] != _checksum(saved):
+        raise ValueError("its notes do not have the checksum that they were saved with")
+    return saved
+
+
+def _checksum(saved: dict[str, Any]) -> str:
+    """Of all notes but the checksum: a single byte off leaves text that can still be read."""
+    return hashlib.sha256(json.dumps({**saved, "checksum": None}, sort_keys=True).encode()).hexdigest()
+
+
 def _intact_notes(folder: Path, step: int) -> dict[str, Any]:
     """What was saved beside the arrays, or {} if it cannot be read."""
     try:
-        saved = json.loads(_notes_file(folder, step).read_text())
-        return saved if {"config", "leaves", "notes"} <= saved.keys() else {}
-    except (OSError, ValueError, AttributeError):
+        return _load_notes(folder, step)
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
 def _read_notes(folder: Path, step: int) -> dict[str, Any]:
     with _explaining_damage(folder, step):
-        saved = json.loads(_notes_file(folder, step).read_text())
-        return {name: saved[name] for name in ("config", "leaves", "notes")}
+        return _load_notes(folder, step)
 
 
 def _read_tree(folder: Path, step: int, like: PyTree) -> PyTree:
@@ -184,7 +197,7 @@ def _write(folder: Path, step: int, tree: PyTree, saved: dict[str, Any], keep: i
     with ocp.CheckpointManager(folder.absolute(), options=options) as manager:
         manager.save(step, args=items)
         steps = _steps_in(folder)
-        for old in set(steps[:-keep]) - {_best(folder, steps)}:
+        for old in set(steps[:-keep]) - {_best({other: _intact_notes(folder, other) for other in steps})}:
             manager.delete(old)
     shutil.rmtree(folder / _TRASH, ignore_errors=True)
 

@@ -111,7 +111,9 @@ def mlp_output(
     return _with_layers("mlp_output", cell, sizes, (kernel_init, bias_init), param_dtype, step)
 
 
-def _with_layers(name: str, cell: Cell, sizes: Sequence[int], inits: tuple, param_dtype: Any, step: StepFn) -> Cell:
+def _with_layers(
+    name: str, cell: Cell, sizes: Sequence[int], inits: tuple[Initializer, Initializer], param_dtype: Any, step: StepFn
+) -> Cell:
     if len(sizes) < 2:
         raise ValueError(f"{name}: sizes must name the widths before and behind at least one layer; got {tuple(sizes)}")
     checks.sizes(name, **{f"sizes[{index}]": size for index, size in enumerate(sizes)})
@@ -119,7 +121,7 @@ def _with_layers(name: str, cell: Cell, sizes: Sequence[int], inits: tuple, para
     def init(key):
         k_cell, k_layers = jax.random.split(key)
         pairs = zip(jax.random.split(k_layers, len(sizes) - 1), sizes[:-1], sizes[1:], strict=True)
-        return MLPCellParams(cell.init(k_cell), tuple(draw_dense(k, *widths, *inits, param_dtype) for k, *widths in pairs))
+        return MLPCellParams(cell.init(k_cell), tuple(draw_dense(k, a, b, *inits, param_dtype) for k, a, b in pairs))
 
     def initial_state(params, batch_shape=()):
         checks.params(name, params, MLPCellParams)
