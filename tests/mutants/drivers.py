@@ -61,7 +61,8 @@ MUTANTS = (
         "a masked step does not reset",
         "scanning.py",
         "state_tm1 = pytrees.where(flags_t.resets, fresh, state_tm1)",
-        "state_tm1 = pytrees.where(flags_t.resets if flags_t.mask is None else flags_t.resets & flags_t.mask, fresh, state_tm1)",
+        "valid = True if flags_t.mask is None else flags_t.mask\n"
+        "        state_tm1 = pytrees.where(flags_t.resets & valid, fresh, state_tm1)",
         _LOOP,
     ),
     Mutant(
