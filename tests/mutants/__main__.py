@@ -36,16 +36,20 @@ class Outcome(NamedTuple):
 
 
 def main() -> int:
-    """Runs the mutants, prints a report, and returns the exit status."""
+    """Runs the mutants, says which no test sees, and returns the exit status."""
     options = _options()
     mutants = _chosen(options.only)
     _run_without_bug(mutants, options.jobs, options.time_limit)
     outcomes = {}
-    with ThreadPoolExecutor(options.jobs) as pool:
-        running = {pool.submit(judge, mutant, options.time_limit): mutant for mutant in mutants}
-        for done in tqdm(as_completed(running), total=len(mutants), unit="mutant", dynamic_ncols=True):
-            outcomes[running[done].name] = done.result()
-    return _report({mutant.name: outcomes[mutant.name] for mutant in mutants}, options.verbose)
+    with ThreadPoolExecutor(options.jobs) as pool, tqdm(total=len(mutants), unit="mutant", dynamic_ncols=True) as bar:
+        running = {pool.submit(judge, mutant, options.time_limit): mutant.name for mutant in mutants}
+        for done in as_completed(running):
+            name, outcome = running[done], done.result()
+            outcomes[name] = outcome
+            if options.verbose or outcome.verdict != "seen":
+                bar.write(f"{outcome.verdict:9}  {name}  {outcome.detail}".rstrip())
+            bar.update()
+    return _report(outcomes)
 
 
 def judge(mutant: Mutant, time_limit: float) -> Outcome:
@@ -90,12 +94,10 @@ def _run_without_bug(mutants: Sequence[Mutant], jobs: int, time_limit: float) ->
                 raise SystemExit(f"tests fail without any mutant:\n{_last_lines(run, 20)}")
 
 
-def _report(outcomes: dict[str, Outcome], verbose: bool) -> int:
-    for name, (verdict, detail) in outcomes.items():
-        if verbose or verdict != "seen":
-            print(f"{verdict:9}  {name}  {detail}".rstrip())
-    seen = sum(verdict in ("seen", "timed out") for verdict, _ in outcomes.values())
-    print(f"{seen} of {len(outcomes)} mutants are seen")
+def _report(outcomes: dict[str, Outcome]) -> int:
+    seen = sum(outcome.verdict in ("seen", "timed out") for outcome in outcomes.values())
+    unseen = [f"  {name} ({verdict})" for name, (verdict, _) in sorted(outcomes.items()) if verdict in ("survived", "error")]
+    print("\n".join([f"{seen} of {len(outcomes)} mutants are seen" + (", and not these:" if unseen else ""), *unseen]))
     return int(seen < ENOUGH * len(outcomes))
 
 

@@ -11,7 +11,7 @@ _SCALED = (
 
 
 def _derivation(*names: str) -> tuple[str, ...]:
-    return tuple(f"test_derivation.py::test_explicit_equals_autodiff[{name}-6]" for name in names)
+    return tuple(f"test_derivation.py::test_explicit_equals_autodiff[{name}-7]" for name in names)
 
 
 MUTANTS = (
