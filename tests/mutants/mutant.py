@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-TESTS = ROOT / "tests"
+TESTS, SOURCE, PACKAGE = ROOT / "tests", ROOT / "src", "recurrent"
 
 
 class Mutant(NamedTuple):
@@ -30,18 +30,23 @@ class DoesNotApply(Exception):
     """The patch or a test of a mutant does not fit the tree."""
 
 
+def patched(mutant: Mutant) -> str:
+    """The text of the file with the bug in it."""
+    file = SOURCE / PACKAGE / mutant.file
+    if not file.is_file():
+        raise DoesNotApply(f"{mutant.file} does not exist")
+    text = file.read_text()
+    if text.count(mutant.old) != 1:
+        raise DoesNotApply(f"the text to replace occurs {text.count(mutant.old)} times in {mutant.file}, not once")
+    return text.replace(mutant.old, mutant.new)
+
+
 def copy_of_source(folder: Path, mutant: Mutant | None = None) -> Path:
-    """A copy of `src` to put on the path, with the bug of the mutant in it."""
-    source = shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    """A copy of the library to put on the path, with the bug of the mutant in it."""
+    copy = shutil.copytree(SOURCE, folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
     if mutant is not None:
-        file = source / "recurrent" / mutant.file
-        if not file.is_file():
-            raise DoesNotApply(f"{mutant.file} does not exist")
-        text = file.read_text()
-        if text.count(mutant.old) != 1:
-            raise DoesNotApply(f"the text to replace occurs {text.count(mutant.old)} times in {mutant.file}, not once")
-        file.write_text(text.replace(mutant.old, mutant.new))
-    return source
+        (copy / PACKAGE / mutant.file).write_text(patched(mutant))
+    return copy
 
 
 def located(test: str) -> str:
