@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _FLAGS = ("test_bptt.py::test_derived_and_written_by_hand_agree_under_masks_and_resets",)
 _CHUNKS = ("test_bptt.py::test_chunks_share_outputs_and_unrolled_loops_change_nothing",)
+_MIXED = ("test_mixed_rows.py",)
 _SCALED = (
     "test_flow_matrix.py::test_gradients_beyond_float32",
     "test_flow_matrix.py::test_contributions_add_up_in_both_directions_under_all_flags",
@@ -20,7 +21,7 @@ MUTANTS = (
         "bptt/_engine.py",
         "return before if resets is None else pytrees.where(resets, jnp.broadcast_to(fresh, before.shape), before)",
         "return before",
-        _FLAGS,
+        _MIXED,
     ),
     Mutant(
         "no gradient reaches the fresh state",
@@ -76,28 +77,21 @@ MUTANTS = (
         "bptt/_phases.py",
         "self._divide(held_states=False)",
         "self._divide(held_states=True)",
-        _derivation("rows mixed", "rows mixed in the loop alone"),
+        _MIXED,
     ),
     Mutant(
         "no step is found to mix its rows in the loop",
         "bptt/_phases.py",
         "self.mixes_rows = bool(self.batch_shape) and not self._loop_treats_rows_apart()",
         "self.mixes_rows = False",
-        _derivation("rows mixed", "rows mixed in the loop alone"),
+        _MIXED,
     ),
     Mutant(
         "a tangent that enters twice counts once",
         "bptt/_phases.py",
         "total[v] = total[v] + delta if v in total else delta",
         "total[v] = delta",
-        _derivation("gates as outputs", "output before the step", "two of them"),
-    ),
-    Mutant(
-        "values kept after the loop are forgotten",
-        "bptt/_split.py",
-        "kept_late = [v for v in kept if depends[v] & Depends.STATE and not in_loop(v)]",
-        "kept_late = []",
-        _derivation("gates as outputs", "output before the step", "two of them"),
+        _MIXED,
     ),
     Mutant(
         "tangents of the outputs do not leave the loop",
@@ -114,11 +108,11 @@ MUTANTS = (
         _derivation("rows ordered"),
     ),
     Mutant(
-        "a mean over the rows counts as keeping them apart",
+        "rows turned around count as kept apart",
         "bptt/_rows.py",
-        'return 0 not in p["axes"]',
-        "return True",
-        _derivation("rows mixed", "rows mixed before the loop"),
+        'case "rev":\n            return 0 not in p["dimensions"]',
+        'case "rev":\n            return True',
+        _MIXED,
     ),
     Mutant(
         "a value of each row counts as the same in all",

@@ -88,7 +88,7 @@ MUTANTS = (
         "noise.py",
         "rate * old + (1 - rate) * new",
         "rate * new + (1 - rate) * old",
-        _ZONEOUT,
+        ("test_combinators.py::test_without_a_key_dropout_does_nothing_and_zoneout_its_expectation",),
     ),
     Mutant(
         "every leaf of a learned state is drawn with one key",
