@@ -4,7 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _CLIPPING = ("test_clip_statistics.py",)
 _BATCHES = ("test_initializers.py::test_padding_and_truncation_at_either_end",)
-_RESUMED = ("test_training.py::TestFit::test_resumed_run_equals_an_uninterrupted_one",)
+_POSITIONS = ("test_batch_positions.py",)
 
 MUTANTS = (
     Mutant(
@@ -71,11 +71,11 @@ MUTANTS = (
         ("test_training.py::TestFit::test_rows_after_the_restored_step_are_dropped",),
     ),
     Mutant(
-        "a resumed run starts with the first batch again",
+        "every stretch between evaluations sees the first batches",
         "loop.py",
         "train_step(train_state, batches_at(position + i))",
         "train_step(train_state, batches_at(i))",
-        _RESUMED,
+        _POSITIONS,
     ),
     Mutant(
         "the best checkpoint is thrown away",
