@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MPLBACKEND ?= Agg
 export MPLBACKEND
 
-.PHONY: gradient-decay test slow-test lint format benchmark clean
+.PHONY: gradient-decay test slow-test mutants lint format benchmark clean
 
 ## Reproduce the gradient-decay plots (the main job).
 gradient-decay: $(VENV)/.test
@@ -18,6 +18,10 @@ test: $(VENV)/.test
 ## Run the long tests as well.
 slow-test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "slow or not slow"
+
+## Break the library in one place at a time, and list the breaks that no test sees.
+mutants: $(VENV)/.test
+	$(BIN)/python -m tests.mutants
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -1,0 +1,16 @@
+"""All mutants of the library."""
+
+from tests.mutants import backward, cells, drivers, flow, layers, numerics, parallel, seq2seq, training, wrappers
+
+MUTANTS = (
+    *drivers.MUTANTS,
+    *backward.MUTANTS,
+    *cells.MUTANTS,
+    *wrappers.MUTANTS,
+    *parallel.MUTANTS,
+    *layers.MUTANTS,
+    *seq2seq.MUTANTS,
+    *numerics.MUTANTS,
+    *flow.MUTANTS,
+    *training.MUTANTS,
+)

@@ -1,0 +1,121 @@
+"""Functions from cells to cells: depth, noise, and what is done to states and their gradients."""
+
+from tests.mutants.mutant import Mutant
+
+_KEYS = ("test_independent_layers.py",)
+_STREAMS = ("test_noise_streams.py",)
+_CLIPPED = (
+    "test_clipping.py::test_state_gradients_are_clipped_by_row_whatever_the_ranks",
+    "test_clipped_states.py",
+)
+_DROPOUT = ("test_combinators.py::test_dropout_masks_anew_at_every_step_and_row",)
+_ZONEOUT = ("test_combinators.py::test_zoneout_holds_single_units_and_is_right_on_average",)
+
+MUTANTS = (
+    Mutant(
+        "all cells of a stack are drawn with one key",
+        "stacking.py",
+        "zip(cells, jax.random.split(key, len(cells)), strict=True)",
+        "zip(cells, [key] * len(cells), strict=True)",
+        _KEYS,
+    ),
+    Mutant(
+        "dense skips put the newest output first",
+        "stacking.py",
+        "_concatenate(x_t.astype(y_t.dtype), y_t)",
+        "_concatenate(y_t, x_t.astype(y_t.dtype))",
+        ("test_combinators.py::test_every_cell_of_a_dense_stack_reads_all_below",),
+    ),
+    Mutant(
+        "the identity around a cell is lost",
+        "stacking.py",
+        "return y_t + x_t.astype(y_t.dtype)",
+        "return y_t",
+        ("test_combinators.py::test_residual_adds_the_input",),
+    ),
+    Mutant(
+        "the shortcut is added behind the activation",
+        "transition.py",
+        "                a = a + dot(h_tm1, params.shortcut_kernel, dtype)\n            h_t = phi(a)\n",
+        "                h_t = phi(a) + dot(h_tm1, params.shortcut_kernel, dtype)\n"
+        "            else:\n                h_t = phi(a)\n",
+        ("test_combinators.py::test_deep_transition_against_numpy",),
+    ),
+    Mutant(
+        "the readout of an MLP is not linear",
+        "transition.py",
+        "[phi] * (len(sizes) - 2) + [lambda a: a]",
+        "[phi] * (len(sizes) - 1)",
+        ("test_combinators.py::test_mlps_before_and_behind_a_cell",),
+    ),
+    Mutant(
+        "one mask for all leaves",
+        "noise.py",
+        "jax.random.fold_in(key, index)",
+        "jax.random.fold_in(key, 0)",
+        _STREAMS,
+    ),
+    Mutant(
+        "all rows draw the same noise",
+        "noise.py",
+        "lambda row: jax.random.fold_in(key, row)",
+        "lambda row: jax.random.fold_in(key, 0 * row)",
+        _DROPOUT,
+    ),
+    Mutant(
+        "the key is used again at every step",
+        "noise.py",
+        "return pairs[..., 0, :], pairs[..., 1, :]",
+        "return pairs[..., 0, :], words",
+        _DROPOUT,
+    ),
+    Mutant(
+        "what is not dropped is not scaled",
+        "noise.py",
+        "jnp.where(chosen, 0, x / (1 - rate))",
+        "jnp.where(chosen, 0, x)",
+        _DROPOUT,
+    ),
+    Mutant(
+        "zoneout holds where it should move",
+        "noise.py",
+        "jnp.where(chosen, old, new)",
+        "jnp.where(chosen, new, old)",
+        _ZONEOUT,
+    ),
+    Mutant(
+        "the expectation of zoneout is turned around",
+        "noise.py",
+        "rate * old + (1 - rate) * new",
+        "rate * new + (1 - rate) * old",
+        ("test_combinators.py::test_without_a_key_dropout_does_nothing_and_zoneout_its_expectation",),
+    ),
+    Mutant(
+        "every leaf of a learned state is drawn with one key",
+        "combine.py",
+        "keys = jax.random.split(k_state, len(leaves))",
+        "keys = [k_state] * len(leaves)",
+        _KEYS,
+    ),
+    Mutant(
+        "the scale of a learned state is squared",
+        "combine.py",
+        "s + scale * jax.random.normal",
+        "s + scale**2 * jax.random.normal",
+        _KEYS,
+    ),
+    Mutant(
+        "state gradients are clipped leaf by leaf",
+        "combine.py",
+        "(clip(dstate, num_lead),)",
+        "(jax.tree.map(lambda leaf: clip(leaf, num_lead), dstate),)",
+        _CLIPPED,
+    ),
+    Mutant(
+        "state gradients are clipped over the batch",
+        "combine.py",
+        "size = pytrees.norm(dstate, num_lead)",
+        "size = jnp.broadcast_to(pytrees.norm(dstate), pytrees.norm(dstate, num_lead).shape)",
+        _CLIPPED,
+    ),
+)
