@@ -52,3 +52,20 @@ def relative_error(found, expected) -> float:
             assert np.isfinite(error), "a NaN or inf is not a small error"
             worst = max(worst, error)
     return worst
+
+
+def drawn(cell, seed: int = 0, batch: int = 3):
+    """Parameters and a state of random entries, without compiling the initialisers."""
+    params = jax.eval_shape(cell.init, jax.random.key(0))
+    return filled(params, seed), filled(jax.eval_shape(lambda p: cell.initial_state(p, (batch,)), params), seed + 1)
+
+
+def filled(shapes, seed: int):
+    """A tree of random arrays of the given shapes."""
+    rng = np.random.default_rng(seed)
+
+    def fill(leaf):
+        counts = not jnp.issubdtype(leaf.dtype, jnp.floating)
+        return jnp.asarray(rng.integers(0, 2**32, leaf.shape) if counts else 0.5 * rng.normal(size=leaf.shape), leaf.dtype)
+
+    return jax.tree.map(fill, shapes)

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrent import flax_like, gru, keras_like, lstm, torch_like
-from recurrent.initializers import gaussian, uniform_by_hidden
+from recurrent import gru, lstm
+from recurrent.initializers import flax_like, gaussian, keras_like, torch_like, uniform_by_hidden
 
 INPUT, HIDDEN = 30, 120
 KEY = jax.random.key(2)

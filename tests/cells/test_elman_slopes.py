@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from helpers import perturbed, random_array
 
-from recurrent import elman, elman_adjoint
+from recurrent import elman
 from recurrent.activations import ACTIVATIONS
+from recurrent.cells import elman_adjoint
 
 T, B, D, H, STEP = 4, 3, 2, 5, 1e-6
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from helpers import perturbed, random_array
 
-from recurrent import output_recurrence, teacher_forced, unroll
+from recurrent import unroll
+from recurrent.cells import output_recurrence, teacher_forced
 
 T, B, D, H, O = 5, 3, 2, 4, 3
 XS, TARGETS, STATE = random_array((T, B, D), 2), random_array((T, B, O), 3), random_array((B, O), 4)

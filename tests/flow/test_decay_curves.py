@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from helpers import perturbed, random_array
 
-from recurrent import decay_rate, gradient_decay, lstm, unroll
+from recurrent import gradient_decay, lstm, unroll
+from recurrent.flow import decay_rate
 
 T, B, D, H = 6, 2, 3, 4
 

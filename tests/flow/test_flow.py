@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import perturbed, random_array, relative_error
-from recurrent.flow.jacobians import ravel_floats
 from scipy.special import digamma
 
 from recurrent import Cell, describe, elman, gradient_decay, gru, lengths_to_mask, lstm, spectral_radius, stack, unroll
@@ -26,6 +25,7 @@ from recurrent.flow import (
     truncation_bias,
     vanishing_bound,
 )
+from recurrent.flow._jacobians import ravel_floats
 from recurrent.initializers import orthogonal, torch_like
 
 T, B, N = 6, 2, 4

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from helpers import perturbed, random_array
 
-from recurrent import lstm, path_shares
+from recurrent import lstm
+from recurrent.flow import path_shares
 
 T, B, D, H = 6, 3, 3, 4
 MASK = np.ones((T, B), bool)

@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrent import Cell, first_nonfinite_step
+from recurrent import Cell
+from recurrent.flow import first_nonfinite_step
 
 T, B = 6, 3
 

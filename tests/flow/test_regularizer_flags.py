@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from helpers import random_array
 
-from recurrent import ElmanParams, elman, flow_regularizer
+from recurrent import elman
+from recurrent.cells import ElmanParams
+from recurrent.flow import flow_regularizer
 
 T, B, H = 7, 3, 4
 MASK = np.ones((T, B), bool)

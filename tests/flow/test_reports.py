@@ -1,6 +1,5 @@
 """Reports on kernels whose spectra are known."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,12 +12,7 @@ NILPOTENT = np.array([[0.0, 3.0], [0.0, 0.0]])
 KEEPING = np.array([[0.0, 4.0], [0.25, 0.0]])
 
 
-REFUSED = pytest.mark.xfail(
-    strict=True, raises=jax.dtypes.TypePromotionError, reason="promotes float64 with float32, which strict promotion refuses"
-)
-
-
-@pytest.mark.parametrize("dtype", [jnp.float32, pytest.param(jnp.float64, marks=REFUSED)])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_radius_singular_values_and_horizon_of_every_block(dtype):
     """σ of the shear: (σ₁ ± σ₂)² = ‖W‖² ± 2 |det W| = 14 ± 4."""
     kernel = jnp.asarray(np.concatenate([ROTATION, SHEAR, NILPOTENT, KEEPING], axis=1), dtype)

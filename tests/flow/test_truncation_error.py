@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from helpers import random_array
 
-from recurrent import ElmanParams, elman, truncation_bias
+from recurrent import elman
+from recurrent.cells import ElmanParams
+from recurrent.flow import truncation_bias
 
 T, D = 7, 2
 W, B = 0.8, 0.3

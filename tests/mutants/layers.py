@@ -4,70 +4,70 @@ from tests.mutants.mutant import Mutant
 
 _BOTH = ("test_layers.py::test_both_directions_by_hand",)
 _POOLING = ("test_layers.py::test_last_and_mean_over_valid_steps",)
-_ATTENTION = ("test_layers.py::test_attention_by_hand",)
+_ATTENTION = ("test_attention.py::test_attention_by_hand",)
 _EMBED = ("test_embedding_range.py",)
 _LOSSES = ("test_bptt.py::test_losses_ignore_masked_steps", "test_softmax_readout.py")
 
 MUTANTS = (
     Mutant(
         "both directions run forwards",
-        "layers.py",
-        "scanned(backward, reverse=True, backprop=backprop)",
-        "scanned(backward, backprop=backprop)",
+        "layers/_compose.py",
+        "there, back = forward, backwards(backward)",
+        "there, back = forward, backward",
         _BOTH,
     ),
     Mutant(
         "the backward half comes first",
-        "layers.py",
+        "layers/_compose.py",
         "jnp.concatenate([a, b], axis=-1), left, right)",
         "jnp.concatenate([a, b], axis=-1), right, left)",
         _BOTH,
     ),
     Mutant(
         "layers in series do not know the lengths",
-        "layers.py",
-        "xs = layer.apply(layer_params, xs, lengths=lengths, mask=mask)",
-        "xs = layer.apply(layer_params, xs)",
+        "layers/_compose.py",
+        "layer_state, lengths=lengths, mask=mask, resets=resets)",
+        "layer_state, mask=mask, resets=resets)",
         ("test_layers.py::test_a_padded_row_gets_what_the_unpadded_row_gets[alternating]",),
     ),
     Mutant(
         "symbols beyond the table wrap around",
-        "layers.py",
-        'jnp.take(params.table, x, axis=0, mode="clip")',
-        'jnp.take(params.table, x, axis=0, mode="wrap")',
+        "layers/_stepwise.py",
+        'jnp.take(params.table, tokens, axis=0, mode="clip")',
+        'jnp.take(params.table, tokens, axis=0, mode="wrap")',
         _EMBED,
     ),
     Mutant(
         "a row of length 0 has a last step",
-        "layers.py",
+        "layers/_whole_sequences.py",
         "return pytrees.where(lengths > 0, picked, pytrees.zeros_like(picked))",
         "return picked",
         _POOLING,
     ),
     Mutant(
         "the mean over time counts the padding",
-        "layers.py",
+        "layers/_whole_sequences.py",
         "total / jnp.maximum(mask.sum(axis=0), 1)",
         "total / jnp.maximum(jnp.ones_like(mask).sum(axis=0), 1)",
         _POOLING,
     ),
     Mutant(
         "linear layers give the padding their bias",
-        "layers.py",
-        "    return pytrees.where(mask, ys, pytrees.zeros_like(ys))\n",
-        "    return ys\n",
+        "layers/_stepwise.py",
+        "        return (), pytrees.where(mask, ys, pytrees.zeros_like(ys))\n",
+        "        return (), ys\n",
         ("test_layers.py::test_a_padded_row_gets_what_the_unpadded_row_gets[learned merge]",),
     ),
     Mutant(
         "multiplicative scores are not scaled",
-        "attention.py",
+        "seq2seq/_attention.py",
         " / key_size**0.5",
         "",
         _ATTENTION,
     ),
     Mutant(
         "attention sees the padding",
-        "attention.py",
+        "seq2seq/_attention.py",
         "jax.nn.softmax(jnp.where(mask, scores, lowest), axis=0)",
         "jax.nn.softmax(scores, axis=0)",
         _ATTENTION,

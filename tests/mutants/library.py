@@ -1,6 +1,6 @@
 """All mutants of the library."""
 
-from tests.mutants import backward, cells, drivers, flow, layers, numerics, parallel, seq2seq, training, wrappers
+from tests.mutants import backward, cells, contracts, drivers, flow, layers, numerics, parallel, seq2seq, training, wrappers
 
 MUTANTS = (
     *drivers.MUTANTS,
@@ -13,4 +13,5 @@ MUTANTS = (
     *numerics.MUTANTS,
     *flow.MUTANTS,
     *training.MUTANTS,
+    *contracts.MUTANTS,
 )

@@ -51,8 +51,8 @@ MUTANTS = (
     Mutant(
         "all gates are drawn with one key",
         "initializers.py",
-        "jnp.concatenate([initializer(k, (rows, width), wide) for k in keys], axis=-1)",
-        "jnp.concatenate([initializer(keys[0], (rows, width), wide) for k in keys], axis=-1)",
+        "draw(initializer, k, (rows, width), dtype) for k in jax.random.split(key, gates)",
+        "draw(initializer, key, (rows, width), dtype) for k in jax.random.split(key, gates)",
         ("test_initializers.py::test_gates_are_drawn_independently",),
     ),
     Mutant(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import random_array
 
-from recurrent.decoding import beam_search, greedy
+from recurrent.seq2seq import beam_search, greedy
 
 SYMBOLS, END, STEPS, ROWS = 3, 2, 4, 3
 MIX, SHIFT, READ = (1.5 * random_array(shape, k) for k, shape in enumerate([(5, 5), (SYMBOLS, 5), (5, SYMBOLS)]))

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 from helpers import perturbed, to_float64
 
-from recurrent import elman, lstm
-from recurrent.attention import additive, multiplicative
-from recurrent.layers import scanned
-from recurrent.seq2seq import encoder_decoder, teacher_forcing
+from recurrent import elman, lstm, scanned
+from recurrent.seq2seq import additive, encoder_decoder, multiplicative, teacher_forcing
 
 S, U, B, E, H, V = 5, 4, 4, 3, 4, 6
 LENGTHS, START = [5, 2, 0, 3], 1

@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from recurrent import Checkpoints, fit, init_train_state
-from recurrent.training import Metrics
+from recurrent import fit, init_train_state
+from recurrent.train import Checkpoints, Metrics
 
 FIRST, STEPS = 7, 9
 

@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from recurrent import clip_by_global_norm, clip_by_tensor_norm
+from recurrent import clip_by_global_norm
+from recurrent.train import clip_by_tensor_norm
 
 LARGEST = 2.0
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from helpers import perturbed, random_array, relative_error
 
-from recurrent import LSTMState, clip_state_gradients, lstm, unroll
+from recurrent import lstm, unroll
+from recurrent.cells import LSTMState
+from recurrent.wrappers import clip_state_gradients
 
 T, B, D, H, LARGEST = 5, 3, 2, 4, 0.8
 

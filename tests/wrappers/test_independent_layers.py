@@ -6,22 +6,12 @@ import jax
 import numpy as np
 import pytest
 
-from recurrent import (
-    deep_transition,
-    dense_skip,
-    elman,
-    grouped,
-    learned_state,
-    lru,
-    mlp_input,
-    mlp_output,
-    residual,
-    stack,
-)
-from recurrent.attention import additive
+from recurrent import bidirectional, elman, learned_state, lru, residual, scanned, serial, stack
+from recurrent.cells import deep_transition
 from recurrent.initializers import glorot_uniform
-from recurrent.layers import bidirectional, linear, scanned, serial
-from recurrent.seq2seq import encoder_decoder
+from recurrent.layers import linear
+from recurrent.seq2seq import additive, encoder_decoder
+from recurrent.wrappers import dense_skip, grouped, mlp_input, mlp_output
 
 N = 4
 
@@ -40,7 +30,7 @@ NETWORKS = {
     "deep_transition": lambda: deep_transition(N, N, (N, N), shortcut=True, recurrent_init=glorot_uniform),
     "learned_state": lambda: learned_state(lru(N, N), scale=1.0),
     "serial": lambda: serial(linear(N, N), linear(N, N), scanned(cell())),
-    "bidirectional": lambda: bidirectional(cell(), cell()),
+    "bidirectional": lambda: bidirectional(scanned(cell()), scanned(cell())),
     "attention": lambda: additive(N, N, N),
     "encoder_decoder": lambda: encoder_decoder(
         scanned(cell()),

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from helpers import perturbed, random_array, relative_error
 
-from recurrent import Cell, dropout, gru, unroll, variational_dropout, zoneout
+from recurrent import Cell, dropout, gru, unroll
+from recurrent.wrappers import variational_dropout, zoneout
 
 WIDTH, ROWS, KEY = 40, 50, jax.random.key(8)
 ONES = jnp.ones((ROWS, WIDTH))
@@ -93,11 +94,3 @@ def test_rows_with_keys_of_their_own_have_noise_of_their_own(name):
     assert_rows_differ(ys)
     for row in range(B):
         assert relative_error(ys[:, row], alone(keys[row], xs[:, row])) < 1e-12
-
-
-@pytest.mark.xfail(strict=True, reason="a cell cannot know its row under vmap: give the rows keys, or the state of the batch")
-@every_wrapper
-def test_rows_of_one_key_have_noise_of_their_own(name):
-    inner, params, xs = setting()
-    cell = WRAPPERS[name](inner, KEY)
-    assert_rows_differ(jax.vmap(lambda x: unroll(cell, params, x)[1], in_axes=1, out_axes=1)(xs))

@@ -1,14 +1,16 @@
 """Every wrapper under `vmap` over rows does what it does to the batch, noise and gradient included, given the rows' states."""
 
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
 import pytest
 from helpers import floats, perturbed, random_array, relative_error
-from registry import CELLS, FACTORIES, INPUT
+from registry import CELLS, INPUT
 
-from recurrent import clip_state_gradients, lstm, unroll
+from recurrent import lstm, unroll, wrappers
+from recurrent.wrappers import clip_state_gradients
 
 T, B = 4, 3
 PLAIN = ("elman", "lstm", "gru", "diagonal", "lru", "min_", "output_recurrence", "layer_norm", "deep_transition")
@@ -17,7 +19,8 @@ WRAPPERS["clip_state_gradients"] = lambda **options: clip_state_gradients(lstm(I
 
 
 def test_no_wrapper_is_left_out():
-    assert {name for name in FACTORIES if not name.startswith(PLAIN)} <= set(WRAPPERS)
+    functions = {name for name in wrappers.__all__ if inspect.isfunction(getattr(wrappers, name))}
+    assert functions == {name.removesuffix("-projected") for name in WRAPPERS}
 
 
 @pytest.mark.parametrize("name", list(WRAPPERS))

@@ -1,4 +1,4 @@
-"""Gradient clipping by the norm over all tensors, and of each."""
+"""Clipping by the global norm and by each tensor: thresholds, directions, non-finite gradients, inside chains."""
 
 import functools
 
