@@ -8,7 +8,7 @@ from helpers import perturbed, random_array, relative_error
 from jax.ad_checkpoint import checkpoint_name
 
 from recurrent import Cell, backpropagate, count_parameters, dropout, elman, emit_state, gru, lstm, pytrees, stack, unroll
-from recurrent.bptt import _engine
+from recurrent.bptt import _chunks
 from recurrent.cells import elman_adjoint, gru_adjoint, lstm_adjoint, split_gru_gates, split_lstm_gates
 from recurrent.losses import cross_entropy, masked_mean, masked_sum, softmax_readout_gradients
 
@@ -154,8 +154,9 @@ def test_gru(reset):
 )
 def test_derived_and_written_by_hand_agree_under_masks_and_resets(cell, adjoint, reverse):
     params = drawn(cell)[0]
-    state, rng = perturbed(cell.initial_state(params, (2,)), 3), np.random.default_rng(7)
+    state, rng = perturbed(cell.initial_state(params, (2,)), 3), np.random.default_rng(8)
     flags = {"mask": jnp.asarray(rng.random((T, 2)) < 0.6), "resets": jnp.asarray(rng.random((T, 2)) < 0.4)}
+    assert np.any(flags["mask"][1:] & flags["resets"][1:]), "a reset in a masked step would not be missed"
     arguments = (cell, params, random_array((T, 2, D), 2), random_array((T, 2, H), 4), state)
     options = {**flags, "reverse": reverse, "dfinal_state": perturbed(pytrees.zeros_like(state), 5), "trace": True}
     derived, by_hand = backpropagate(*arguments, **options), backpropagate(*arguments, **options, adjoint=adjoint)
@@ -253,7 +254,7 @@ def test_chunks_share_outputs_and_unrolled_loops_change_nothing(make, reverse, m
     expected = gradients()
     assert relative_error(gradients(steps_per_iteration=2), expected) < 1e-12
     for size in (3, 1):
-        monkeypatch.setattr(_engine, "chunk_size", lambda *_, size=size: size)
+        monkeypatch.setattr(_chunks, "chunk_size", lambda *_, size=size: size)
         assert relative_error(gradients(backprop="explicit", steps_per_iteration=2), expected) < 1e-12
         for segment in (1, 3, 5, 7, 9):
             assert relative_error(gradients(backprop="explicit", checkpoint_every=segment), expected) < 1e-12

@@ -14,7 +14,7 @@ from registry import CELLS, INPUT, NOT_A_PLAIN_CELL, VARIANTS
 
 import recurrent
 from recurrent import check_gradients, unroll
-from recurrent.bptt import _engine
+from recurrent.bptt import _chunks
 
 T, B = 7, 3
 
@@ -240,7 +240,7 @@ def test_reverse_is_flip_forward_flip(name):
 def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_steps, monkeypatch):
     cell, params, _, state = setting(name)
     if num_steps == 7:
-        monkeypatch.setattr(_engine, "chunk_size", lambda *_: 3)  # two chunks and a rest
+        monkeypatch.setattr(_chunks, "chunk_size", lambda *_: 3)  # two chunks and a rest
     xs = random_array((num_steps, batch, INPUT), seed=5)
     state = jax.tree.map(lambda s: s[:batch], state)
     rng = np.random.default_rng(6)

@@ -4,12 +4,10 @@ The sequence is taken in chunks of time: large enough for the products over thei
 operands to stay in cache. The states of all steps are kept once, and serve as outputs, too, where a cell emits its state.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.extend.core import InconclusiveDimensionOperation
 
 from recurrent import pytrees
 from recurrent.bptt import _buffers as buffers
@@ -17,9 +15,6 @@ from recurrent.bptt._phases import Arrays, Known, Phases
 from recurrent.bptt._program import is_literal
 from recurrent.sequences import Flags
 from recurrent.types import Params
-
-CHUNK_BYTES = 4 * 2**20
-"""Inputs of the loop held at a time: a few MB, so that the loop reads from cache what the product wrote."""
 
 
 class Run(NamedTuple):
@@ -54,21 +49,11 @@ class Swept(NamedTuple):
     named: Arrays
 
 
-def chunk_size(phases: Phases, num_steps: Any) -> int:
-    """Steps for which what the loop reads of the inputs fills `CHUNK_BYTES`, evened out; all for a length not known yet."""
-    try:
-        step_bytes = sum(math.prod(v.aval.shape) * v.aval.dtype.itemsize for v in phases.split.early)
-        count = max(1, -(-num_steps * step_bytes // CHUNK_BYTES))
-        return max(1, -(-num_steps // count))
-    except InconclusiveDimensionOperation:
-        return num_steps
-
-
 class Order(NamedTuple):
     """How a sequence is gone through.
 
     Attributes:
-      chunk: steps whose inputs are projected at a time; see `chunk_size`.
+      chunk: steps whose inputs are projected at a time.
       reverse: run from the last step to the first.
       steps_per_iteration: of the compiled loop.
     """

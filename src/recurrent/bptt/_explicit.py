@@ -10,7 +10,7 @@ from jax import Array
 from jax.custom_derivatives import CustomVJPPrimal, SymbolicZero
 
 from recurrent import pytrees
-from recurrent.bptt import _engine, _segments
+from recurrent.bptt import _chunks, _engine, _segments
 from recurrent.bptt._by_hand import sweep_by_hand
 from recurrent.bptt._engine import Order, Run
 from recurrent.bptt._phases import Phases
@@ -95,7 +95,7 @@ def backpropagate(
         return Gradients(dparams, dstate, dfresh, dxs, Trace(dstates, deltas) if trace else None)
     phases = phases_of(cell, params, sequence, named=trace)
     run = run_of(sequence)
-    order = Order(_engine.chunk_size(phases, sequence.num_steps), reverse)
+    order = Order(_chunks.chunk_size(phases, sequence.num_steps), reverse)
     _, _, record = _engine.forward(phases, params, run, order)
     cotangents = inexact_cotangents(dfinal_state, shapes[0]), inexact_cotangents(dys, shapes[1])
     found = _engine.backward(phases, params, run, record, *cotangents, order, trace=trace)
@@ -120,7 +120,7 @@ def explicit_scan(
     """Runs a cell over a sequence so that its gradient is that of its phases: `(final_state, ys)`."""
     phases, loop = phases_of(cell, params, sequence), {"reverse": reverse, "steps_per_iteration": steps_per_iteration}
     segment = checkpoint_every or sequence.num_steps
-    order = Order(_engine.chunk_size(phases, segment), **loop)
+    order = Order(_chunks.chunk_size(phases, segment), **loop)
 
     @jax.custom_vjp
     def run(params, xs, state, fresh, flags):  # no gradient is wanted: the plain loop is the fastest

@@ -74,11 +74,13 @@ class Phases:
         hoisted = carve(self.program, self.program.params, self.split.hoisted)(known)
         return known | dict(zip(self.split.hoisted, hoisted, strict=True))
 
+    @jax.named_scope("project")
     def project(self, weights: Known, xs: Arrays) -> tuple[Arrays, Arrays]:
         """What the loop reads of the inputs, and what is kept of it."""
         found = self._bulk(self._project, weights, dict(zip(self.program.x, xs, strict=True)), xs[0].shape[0])
         return found[: len(self.split.early)], found[len(self.split.early) :]
 
+    @jax.named_scope("advance")
     def advance(self, weights: Known, state_tm1: Arrays, early_t: Arrays) -> tuple[Arrays, Arrays, Arrays]:
         """One step: the next state, what is kept, and what `emit` reads besides."""
         s, p = self.split, self.program
@@ -87,22 +89,26 @@ class Phases:
         kept, extra = len(p.state_t), len(p.state_t) + len(s.kept_loop)
         return found[:kept], found[kept:extra], found[extra:]
 
+    @jax.named_scope("emit")
     def emit(self, weights: Known, steps: Known, extra: Arrays, num_steps: int) -> tuple[Arrays, Arrays]:
         """The outputs, and what is kept of making them."""
         found = self._bulk(self._emit, weights, steps | dict(zip(self.split.extra, extra, strict=True)), num_steps)
         return found[: len(self.program.y_t)], found[len(self.program.y_t) :]
 
+    @jax.named_scope("absorb")
     def absorb(self, weights: Known, steps: Known, dys: Arrays) -> tuple[Arrays, Arrays]:
         """From the gradients of the outputs to those of what the loop hands out, and of what enters after the loop."""
         tangents = [*self.split.leaving, *self.split.entering_late]
         found = self._bulk_transposed(self._late, weights, steps, [], tangents, dys)
         return found[: len(self.split.leaving)], found[len(self.split.leaving) :]
 
+    @jax.named_scope("retreat")
     def retreat(self, weights: Known, step: Known, dstate_t: Arrays, dleaving_t: Arrays) -> tuple[Arrays, Arrays]:
         """One step back: the gradient of the state before, and the deltas; equal ones are one."""
         dstate_tm1, deltas = self._retreat(weights, step, dstate_t, dleaving_t)
         return dstate_tm1, [deltas[self._same.index(i)] for i in range(len(set(self._same)))]
 
+    @jax.named_scope("collect")
     def collect(self, weights: Known, steps: Known, deltas: Arrays, dlate: Arrays) -> tuple[Arrays, Arrays, Arrays]:
         """From deltas to the gradients of parameters (summed over steps and batch), inputs, and named values."""
         s, p = self.split, self.program
@@ -113,6 +119,10 @@ class Phases:
         found = self._bulk_transposed(self._free, weights, steps, p.dparams, [*p.dx, *p.dnames], cotangents)
         named = len(p.dparams) + len(p.dx)
         return found[: len(p.dparams)], found[len(p.dparams) : named], found[named:]
+
+    def deltas(self) -> list[Any]:
+        """The tangents whose cotangents `retreat` hands out, one of equal ones."""
+        return [self.split.entering_loop[self._same.index(i)] for i in range(len(set(self._same)))]
 
     # what the phases share
 
