@@ -12,6 +12,7 @@ from recurrent.bptt._explicit import phases_of
 from recurrent.sequences import prepare
 
 T, B, H = 7, 3, 4
+OF_ROWS, MATRICES = random_array((B, H), 8), random_array((B, H, H), 9)
 
 
 def cell_of(step, make_state=lambda b: jnp.zeros((*b, H))):
@@ -72,6 +73,8 @@ CELLS = {
     "rows mixed in the loop alone": with_state(lambda p, s, x: jnp.tanh(jnp.broadcast_to(s[:1], s.shape)) + x @ p),
     "rows ordered": with_state(lambda p, s, x: jnp.tanh(s @ p + jnp.cumsum(x, axis=0))),
     "rows told apart": with_state(lambda p, s, x: jnp.tanh(s @ p + x * jnp.cos(jnp.arange(float(s.shape[0]))[:, None]))),
+    "tied to its batch": with_state(lambda p, s, x: jnp.tanh(s @ p + x * OF_ROWS)),
+    "tied to its batch in a product": with_state(lambda p, s, x: jnp.tanh(jnp.einsum("bh,bhk->bk", s, MATRICES) + x @ p)),
     "a scan inside": with_state(lambda p, s, x: jax.lax.scan(lambda c, _: (jnp.tanh(c @ p + x), None), s, None, length=2)[0]),
     "a condition inside": with_state(lambda p, s, x: jax.lax.cond(p[0, 0] > 0, jnp.sin, jnp.tanh, s @ p + x)),
     "checkpointed": with_state(jax.checkpoint(lambda p, s, x: jnp.tanh(jnp.sin(s @ p) @ p + x))),
@@ -125,7 +128,7 @@ def mixes_rows(cell):
 def test_rows_are_laid_side_by_side_only_where_they_are_apart():
     apart = {name for name, cell in CELLS.items() if lays_rows_side_by_side(cell)}
     assert {"relu", "softmax", "counting", "gates as outputs", "a scalar parameter", "two of them"} <= apart
-    assert not {name for name in CELLS if name.startswith("rows")} & apart - {"rows mixed in the loop alone"}
+    assert not {name for name in CELLS if name.startswith(("rows", "tied"))} & apart - {"rows mixed in the loop alone"}
     assert {name for name, cell in CELLS.items() if mixes_rows(cell)} >= {name for name in CELLS if name.startswith("rows")}
     assert not any(mixes_rows(CELLS[name]) for name in ("relu", "counting", "gates as outputs", "a scalar parameter"))
 

@@ -4,8 +4,8 @@ It stands behind `backprop="explicit"`: the backward pass is then a program of i
 be named, kept and printed, where autodiff leaves them inside of a transposed loop. The derivative of one step is traced and
 sorted (`_program`, `_split`): `project` needs no state and runs before the loop over time, `advance` is the loop, `emit` feeds
 no state and runs after it; going back, `absorb`, `retreat` and `collect` are their transposes (`_phases`). `_engine` runs them
-over a sequence, in chunks (`_chunks`), and `_segments` with checkpoints; `record` keeps a run for `recurrent.flow`. What is kept
-of every step is the cheapest set from which the rest is made again (`_cut`). Any step that autodiff can differentiate can be
+over a sequence, in chunks (`_chunks`), `_segments` with checkpoints; `record` keeps a run for `recurrent.flow`. What is kept of
+every step is the cheapest set from which the rest is made again (`_cut`). Any step that autodiff can differentiate can be
 taken apart; one whose rows see each other is mapped over time instead of laid out in rows (`_rows`), which costs speed alone.
 """
 

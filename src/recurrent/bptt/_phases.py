@@ -191,7 +191,10 @@ class Phases:
     def _trace_rows(self, num_steps: int) -> Program | None:
         lead, count = len(self.batch_shape), math.prod((num_steps, *self.batch_shape))
         rows = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape[lead:]), leaf.dtype), self._arguments)
-        program = self._linearized(*rows)
+        try:
+            program = self._linearized(*rows)
+        except Exception:  # a step that runs for its own batch alone: it reads an array of one row each, say
+            return None
         if not program.same_shape_as(self.program):
             return None
         of_all = {*self.program.params, *self.split.hoisted, *self.program.dparams, *self.program.constants}
