@@ -292,7 +292,7 @@ def check(config: Config, results: Results) -> list[Check]:
 
 EXPERIMENT = Experiment(
     name="benchmark",
-    claim="A backward pass through time by hand is faster than autodiff of the loop, in this library and in others",
+    claim="A backward pass derived from the step is faster than autodiff of the loop, in this library and in others",
     source="Appleyard, Kocisky & Blunsom (2016), Optimizing performance of recurrent neural networks on GPUs",
     duration="about eighteen minutes",
     config=Config,
