@@ -6,11 +6,12 @@ import pickle
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from helpers import random_array
 
 from recurrent import Cell, dropout, gru, initializers, lstm, residual, scanned, serial, stack, unroll
-from recurrent.cells import elman
+from recurrent.cells import deep_transition, elman
 from recurrent.layers import linear
 from recurrent.wrappers import mlp_input
 
@@ -47,6 +48,9 @@ def test_printed_as_the_call(made, text):
         (lstm(3, 8), lstm(3, 8, forget_bias=True)),
         (lstm(3, 8), gru(3, 8)),
         (stack(lstm(3, 8)), lstm(3, 8)),
+        (lstm(3, 8, dtype=np.dtype("float64")), lstm(3, 8)),
+        (lstm(3, 8, forget_bias=np.float32(1)), lstm(3, 8, forget_bias=np.int32(1))),
+        (scanned(lstm(3, 8), checkpoint_every=2), scanned(lstm(3, 8), checkpoint_every="2")),
         (stack(lstm(3, 4), lstm(4, 4)), stack(lstm(3, 4), gru(4, 4))),
         (elman(2, 3), elman(2, 3, recurrent_init=initializers.orthogonal(0.9))),
         (mlp_input(elman(2, 3), (4, 2)), mlp_input(elman(2, 3), (5, 2))),
@@ -62,6 +66,15 @@ def test_equal_calls_are_equal():
     assert Cell(USERS.init, USERS.initial_state, step) == USERS
     assert pickle.loads(pickle.dumps(Cell(jnp.ones, jnp.ones, step))).step is step
     assert elman(2, 3, recurrent_init=initializers.orthogonal()) == elman(2, 3)
+
+
+def test_a_list_that_changes_later_changes_no_cell():
+    widths = [4]
+    cell = deep_transition(2, 3, widths)
+    before = hash(cell), repr(cell)
+    widths.append(5)
+    assert (hash(cell), repr(cell)) == before
+    assert cell == deep_transition(2, 3, (4,))
 
 
 def test_a_changed_cell_is_not_the_one_it_came_from():

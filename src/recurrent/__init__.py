@@ -1,8 +1,8 @@
 """A functional JAX laboratory for recurrent networks: cells, explicit backpropagation through time, gradient flow.
 
 The names that most programs need stand here; all others are in the rooms: `recurrent.cells`, `recurrent.wrappers`,
-`recurrent.layers`, `recurrent.seq2seq`, `recurrent.parallel`, `recurrent.bptt`, `recurrent.flow`, `recurrent.train`,
-`recurrent.data`, `recurrent.initializers`, `recurrent.losses`.
+`recurrent.unrolling`, `recurrent.layers`, `recurrent.seq2seq`, `recurrent.parallel`, `recurrent.bptt`, `recurrent.flow`,
+`recurrent.train`, `recurrent.data`, `recurrent.initializers`, `recurrent.activations`, `recurrent.losses`.
 """
 
 from recurrent import (
@@ -18,6 +18,7 @@ from recurrent import (
     parallel,
     seq2seq,
     train,
+    unrolling,
     wrappers,
 )
 from recurrent.bptt import backpropagate, check_gradients
@@ -32,7 +33,7 @@ from recurrent.types import Adjoint, Cell, Layer, LinearForm
 from recurrent.unrolling import unroll, unroll_truncated
 from recurrent.wrappers import dropout, emit_state, learned_state, residual, stack
 
-exporting.register(bptt, cells, flow, layers, parallel, seq2seq, train, wrappers)
+exporting.register(bptt, cells, data, flow, layers, parallel, seq2seq, train, wrappers)
 
 __all__ = [
     "Adjoint",
@@ -75,6 +76,7 @@ __all__ = [
     "spectral_radius",
     "stack",
     "train",
+    "unrolling",
     "unroll",
     "unroll_parallel",
     "unroll_truncated",

@@ -56,6 +56,8 @@ def params(name: str, params: Any, expected: type, **dims: int) -> None:
         raise ValueError(f"{name}: expected params of type {expected.__name__}, got {type(params).__name__}; {remedy}")
     for field, annotation in expected.__annotations__.items():
         leaf, shapes = getattr(params, field), _shapes(annotation, tuple(sorted(dims.items())))
+        if leaf is None and type(None) not in get_args(annotation):
+            raise ValueError(f"{name}: params.{field} is None; {remedy}")
         if leaf is not None and shapes and jnp.shape(leaf) not in [shape for _, shape in shapes]:
             allowed = " or ".join(f"[{text.replace(' ', ', ')}] = {shape}" for text, shape in shapes)
             raise ValueError(
@@ -68,7 +70,7 @@ def _sizes_that_differ(text: str, found: tuple[int, ...], dims: dict[str, int]) 
     """Names the options behind axes of another size, where an axis is one option."""
     pairs = zip(text.split(), found, strict=False)
     differing = [(name, size) for name, size in pairs if name in dims and dims[name] != size]
-    return "".join(f", with {name}_size={size} where {name}_size={dims[name]} is expected" for name, size in differing)
+    return "".join(f", with {name} = {size} where {name} = {dims[name]} is expected" for name, size in differing)
 
 
 @functools.cache
@@ -100,7 +102,8 @@ def array(name: str, what: str, value: Any) -> None:
 
 def lengths(given: Any, batch_shape: tuple[int, ...]) -> Any:
     """Returns lengths as an array, or raises ValueError unless they are integers, of the batch shape, and not negative."""
-    dtype, shape = jnp.result_type(given), jnp.shape(given)
+    given = given if isinstance(given, Tracer) else np.asarray(given)
+    dtype, shape = given.dtype, jnp.shape(given)
     if not jnp.issubdtype(dtype, jnp.integer):
         raise ValueError(f"lengths must be integers; got dtype {dtype} (boolean masks go to mask=)")
     if shape != batch_shape:
@@ -112,7 +115,8 @@ def lengths(given: Any, batch_shape: tuple[int, ...]) -> Any:
 
 def flags(name: str, given: Any, expected: tuple[int, ...]) -> Any:
     """Returns a mask or resets as an array, or raises ValueError unless they are booleans of the expected shape."""
-    dtype, shape = jnp.result_type(given), jnp.shape(given)
+    given = given if isinstance(given, Tracer) else np.asarray(given)
+    dtype, shape = given.dtype, jnp.shape(given)
     if dtype != jnp.bool_:
         raise ValueError(f"{name} must be boolean; got dtype {dtype} (convert with {name}.astype(bool))")
     if shape != expected:

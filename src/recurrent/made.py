@@ -8,6 +8,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+import jax
+import numpy as np
+
 P = ParamSpec("P")
 
 
@@ -67,6 +70,7 @@ def remembered(factory: Callable[P, M]) -> Callable[P, M]:
 
     @functools.wraps(factory)
     def make(*args: P.args, **kwargs: P.kwargs) -> M:
+        args, kwargs = tuple(map(_frozen, args)), _frozen(kwargs)  # pyright: ignore[reportAssignmentType]
         made = factory(*args, **kwargs)
         object.__setattr__(made, "recipe", _recipe(make, signature.bind(*args, **kwargs), signature))
         return made
@@ -109,8 +113,9 @@ def _comparable(value: Any) -> Any:
         return type(value).__name__, *map(_comparable, value)
     if isinstance(value, dict):
         return "dict", *((name, _comparable(item)) for name, item in value.items())
-    if isinstance(value, int | float):
-        return repr(value)  # 1 and True, or 0.0 and -0.0, do not make the same cell; NaN does
+    if isinstance(value, int | float | complex | np.generic | np.dtype):
+        # 1 and True, or 0.0 and -0.0, do not make the same cell, NaN does; and np.dtype("float64") == None
+        return type(value), repr(value)
     try:
         hash(value)
     except TypeError:
@@ -118,6 +123,21 @@ def _comparable(value: Any) -> Any:
     return value
 
 
+def _frozen(value: Any) -> Any:
+    """A copy of lists and dicts, which a caller may change later."""
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    return {name: _frozen(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
 def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        items = [_shown(item) for item in value]
+        if hasattr(value, "_fields"):
+            pairs = zip(value._fields, items, strict=True)  # pyright: ignore[reportAttributeAccessIssue]
+            return f"{type(value).__name__}({', '.join(map('='.join, pairs))})"
+        return f"({', '.join(items)}{',' * (len(items) == 1)})"
+    if isinstance(value, jax.Array):
+        return f"<{value.dtype}{list(value.shape)}>"
     name = getattr(value, "__name__", None)
     return name if isinstance(name, str) and not isinstance(value, Made) else repr(value)

@@ -208,7 +208,7 @@ def _initial_state(cell: Cell, params: Params, batch_shape: tuple[int, ...]) -> 
         inspect.signature(cell.initial_state).bind(params, batch_shape)
     except TypeError as error:
         raise ValueError(f"a cell's initial_state must take (params, batch_shape=()); that of {cell}: {error}") from error
-    fresh = cell.initial_state(params, batch_shape)
+    fresh = jax.tree.map(jnp.asarray, cell.initial_state(params, batch_shape))
     for name, leaf in zip(pytrees.leaf_names(fresh), jax.tree.leaves(fresh), strict=True):
         if jnp.shape(leaf)[: len(batch_shape)] != batch_shape:
             raise ValueError(

@@ -7,8 +7,9 @@ import pytest
 from helpers import floats, random_array, relative_error
 from jax import export
 
-from recurrent import Cell, backpropagate, lstm, stack, unroll
+from recurrent import Cell, backpropagate, elman, gru, lstm, stack, unroll
 from recurrent.bptt._explicit import phases_of
+from recurrent.cells import layer_norm_lstm
 from recurrent.sequences import prepare
 
 T, B, H = 7, 3, 4
@@ -73,6 +74,14 @@ CELLS = {
     "rows mixed in the loop alone": with_state(lambda p, s, x: jnp.tanh(jnp.broadcast_to(s[:1], s.shape)) + x @ p),
     "rows ordered": with_state(lambda p, s, x: jnp.tanh(s @ p + jnp.cumsum(x, axis=0))),
     "rows told apart": with_state(lambda p, s, x: jnp.tanh(s @ p + x * jnp.cos(jnp.arange(float(s.shape[0]))[:, None]))),
+    "rows counted behind the loop": cell_of(lambda p, s, x: (lambda h: (h, h / len(h)))(jnp.tanh(s @ p + x))),
+    "rows counted before the loop": with_state(lambda p, s, x: jnp.tanh(s @ p + x / len(x))),
+    "rows counted in a power": cell_of(lambda p, s, x: (lambda h: (h, h ** len(h)))(jnp.tanh(s @ p + x))),
+    "rows counted in a constant": with_state(
+        lambda p, s, x: jnp.tanh(s @ p + x * jnp.asarray(np.arange(1.0, H + 1)[None] / len(x)))
+    ),
+    "rows counted in an inner program": with_state(jax.checkpoint(lambda p, s, x: jnp.tanh(s @ p + jnp.sin(x / len(x))))),
+    "a running norm": with_state(lambda p, s, x: jnp.sqrt(s**2 + (x @ p) ** 2 + 1e-30)),
     "tied to its batch": with_state(lambda p, s, x: jnp.tanh(s @ p + x * OF_ROWS)),
     "tied to its batch in a product": with_state(lambda p, s, x: jnp.tanh(jnp.einsum("bh,bhk->bk", s, MATRICES) + x @ p)),
     "a scan inside": with_state(lambda p, s, x: jax.lax.scan(lambda c, _: (jnp.tanh(c @ p + x), None), s, None, length=2)[0]),
@@ -169,3 +178,20 @@ def test_a_trace_of_no_steps():
     found = backpropagate(cell, params, xs, jnp.zeros((0, B, H)), trace=True)
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(found.params))
     assert found.trace.deltas["i"].shape == (0, B, H)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_held_steps_do_not_divide_by_the_state_that_they_hold(reverse):
+    """d sqrt(s² + x²) is infinite at the initial state 0, which padding in front of a run holds: 0 · inf is NaN."""
+    cell = with_state(lambda p, s, x: jnp.sqrt(s**2 + (x @ p) ** 2))
+    params, xs = cell.init(jax.random.key(1)), random_array((T, B, H), 2)
+    mask = jnp.asarray(np.arange(T)[:, None] >= np.array([2, 0, T - 1])[None])
+    loss = lambda p, b: jnp.sum(jnp.sin(unroll(cell, p, xs, mask=mask, reverse=reverse, backprop=b)[1]))  # noqa: E731
+    found, expected = (jax.grad(lambda p, b=b: loss(p, b))(params) for b in ("explicit", "autodiff"))
+    assert relative_error(found, expected) < 1e-10
+
+
+@pytest.mark.parametrize("make", [lstm, elman, gru, layer_norm_lstm])
+def test_cells_with_a_batch_are_laid_out_in_rows(make):
+    """The fast path: a weight gradient over all steps is one product."""
+    assert lays_rows_side_by_side(make(H, H, param_dtype=jnp.float64))

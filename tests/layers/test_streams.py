@@ -100,6 +100,19 @@ def test_reading_backwards_is_reading_the_flipped_sequence():
     assert relative_error(setting("backwards by flipping")[3](params, xs), (state, ys[::-1])) < 1e-12
 
 
+def test_a_network_of_both_directions_turned_round_keeps_its_resets():
+    """Each direction starts anew where its sequence does, at either end of the run, though a state is given."""
+    left, right = scanned(elman(D, 2, **F64)), scanned(elman(D, 3, **F64))
+    layer = backwards(bidirectional(left, right))
+    params, xs = perturbed(layer.init(jax.random.key(0)), 1), random_array((T, B, D), 2)
+    state = perturbed(layer.initial_state(params, (B,)), 3, 1.0)
+    resets = jnp.zeros((T, B), bool).at[jnp.asarray([0, 4])].set(True)
+    _, ys = layer.apply(params, xs, state, resets=resets)
+    _, forward = right.apply(params.backward, xs, state.backward, resets=resets)
+    _, backward = backwards(left).apply(params.forward, xs, state.forward, resets=resets)
+    assert relative_error(ys, jnp.concatenate([backward, forward], axis=-1)) < 1e-12
+
+
 def test_turning_a_layer_round_twice_changes_nothing():
     layer, params, xs, apply = setting("serial")
     assert relative_error(backwards(backwards(layer)).apply(params, xs), apply(params, xs)) < 1e-13
@@ -150,7 +163,7 @@ def test_tokens_are_embedded_in_both_directions():
         (lambda: serial(), "at least one layer"),
         (lambda: serial(lstm(D, H)), r"lstm\(2, 4\) is a cell: scanned"),
         (lambda: bidirectional(lstm(D, H), lstm(D, H)), r"scanned\(lstm\(2, 4\)\)"),
-        (lambda: serial([scanned(lstm(D, H))]), "separate arguments; got a list"),
+        (lambda: serial([scanned(lstm(D, H))]), "separate arguments; got a (list|tuple)"),
         (lambda: bidirectional(scanned(lstm(D, H)), scanned(lstm(D, H)), merge="mean"), '"?concat"?'),
         (lambda: serial(scanned(lstm(D, H))).apply((), jnp.zeros((T, B, D))), "params of 1 layers, got 0"),
         (lambda: serial(linear(D, H)).apply((lstm(D, H).init(jax.random.key(0)),), jnp.zeros((T, B, D))), "DenseParams"),

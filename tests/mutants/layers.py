@@ -12,8 +12,8 @@ MUTANTS = (
     Mutant(
         "both directions run forwards",
         "layers/_compose.py",
-        "there, back = forward, backwards(backward)",
-        "there, back = forward, backward",
+        "in_time = _side_by_side(forward, backwards(backward), merge)",
+        "in_time = _side_by_side(forward, backward, merge)",
         _BOTH,
     ),
     Mutant(

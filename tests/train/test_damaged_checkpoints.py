@@ -1,11 +1,13 @@
 """A damaged checkpoint is named, with the intact one before it; it is restored or refused, never half read."""
 
+import contextlib
 import gc
 import re
 import shutil
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 from helpers import random_array
@@ -157,3 +159,26 @@ def test_a_run_does_not_go_on_from_a_damaged_checkpoint_without_a_word(damage, f
         fit(step, state_of(0), lambda position: (), 5, checkpoints=checkpoints, progress=False)
     with pytest.raises((ValueError, OSError), match=message_of(folder, "step 3")):
         save_checkpoint(checkpoints, state_of(4))
+
+
+def test_no_bit_off_in_the_arrays_goes_unseen(intact, tmp_path):
+    """Most of the bytes of a large checkpoint are numbers, and every bit of them reads as some number."""
+    folder, rng = tmp_path / "large", np.random.default_rng(0)
+    large = init_train_state({"w": jnp.asarray(rng.normal(size=(64, 64)))}, optax.sgd(0.1), jax.random.key(0))
+    save_checkpoint(Checkpoints(folder, CONFIG), large._replace(step=jnp.int32(1)))
+    file = max((path for path in (folder / "1" / "state").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    data = file.read_bytes()
+    for place in rng.integers(len(data) // 4, len(data), 12):
+        file.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with contextlib.suppress(ValueError):  # a damage that is named
+            assert same_bits(restore_checkpoint(Checkpoints(folder, CONFIG), large).params, large.params)
+
+
+def test_the_one_named_as_intact_is(folder):
+    for step in (2, 3):
+        for file in files_of(folder, step):
+            if "/d/" in str(file) or "manifest" in str(file):
+                DAMAGES["cut in half"](folder / file)
+    with pytest.raises(ValueError, match="which=1"):
+        restore_checkpoint(Checkpoints(folder, CONFIG), state_of(0))
+    assert same_bits(restore_checkpoint(Checkpoints(folder, CONFIG), state_of(0), which=1), state_of(1))

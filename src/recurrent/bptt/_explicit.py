@@ -155,7 +155,8 @@ def explicit_scan(
 def phases_of(cell: Cell, params: Params, sequence: Sequence, *, named: bool = False) -> Phases:
     """Derives the phases of a cell for the shapes of a sequence."""
     x_t = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), sequence.xs)
-    return Phases(cell.step, params, sequence.state, x_t, num_batch_axes(sequence.xs), named=named)
+    masked = sequence.flags.mask is not None
+    return Phases(cell.step, params, sequence.state, x_t, num_batch_axes(sequence.xs), masked=masked, named=named)
 
 
 def run_of(sequence: Sequence) -> Run:

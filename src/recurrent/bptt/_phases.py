@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from recurrent.bptt._program import Program, carve, is_literal, linearized
-from recurrent.bptt._rows import treats_rows_apart
+from recurrent.bptt._rows import differ_in_rows_alone, treats_rows_apart
 from recurrent.bptt._split import split
 from recurrent.types import Params, PyTree, State, StepFn
 
@@ -32,15 +32,35 @@ class Border(NamedTuple):
 class Phases:
     """The phases of one step. Arrays of one step are `[*batch, ...]`, those of several `[steps, *batch, ...]`."""
 
-    def __init__(self, step: StepFn, params: Params, state: State, x_t: PyTree, num_batch_axes: int, *, named: bool = False):
-        """Derives the phases from a step and the shapes of its arguments."""
+    def __init__(
+        self,
+        step: StepFn,
+        params: Params,
+        state: State,
+        x_t: PyTree,
+        num_batch_axes: int,
+        *,
+        masked: bool = False,
+        named: bool = False,
+    ):
+        """Derives the phases from a step and the shapes of its arguments.
+
+        Args:
+          step: of a cell.
+          params: of the cell.
+          state: before the step.
+          x_t: input of the step.
+          num_batch_axes: leading axes of each.
+          masked: some steps will be held, so that the state after a step is not always what the step made of it.
+          named: give named values deltas.
+        """
         params, state, x_t = jax.tree.map(_shape_of, (params, state, x_t))
         self._linearized = lambda state, x_t: linearized(step, params, state, x_t, named=named)
         self._arguments = (state, x_t)
         self.y_structure = jax.tree.structure(jax.eval_shape(step, params, state, x_t)[1])
         self.program = self._linearized(state, x_t)
         self.batch_shape = tuple(jax.tree.leaves(x_t)[0].shape[:num_batch_axes])
-        self._divide(held_states=True)
+        self._divide(held_states=not (masked and _is_singular_after(self.program)))
         self._programs: dict[int, Program | None] = {}
         self.mixes_rows = bool(self.batch_shape) and not self._loop_treats_rows_apart()
         if self.mixes_rows:
@@ -193,9 +213,9 @@ class Phases:
         rows = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape[lead:]), leaf.dtype), self._arguments)
         try:
             program = self._linearized(*rows)
-        except Exception:  # a step that runs for its own batch alone: it reads an array of one row each, say
+        except (TypeError, ValueError):  # a step that runs for its own batch alone: it reads an array of one row each, say
             return None
-        if not program.same_shape_as(self.program):
+        if not differ_in_rows_alone(self.program, program, self.batch_shape, count):
             return None
         of_all = {*self.program.params, *self.split.hoisted, *self.program.dparams, *self.program.constants}
         for border in (self._project, self._emit, self._late, self._free):
@@ -223,6 +243,22 @@ class Phases:
             if not treats_rows_apart(carve(program, given, wanted).equations, of_steps):
                 return False
         return True
+
+
+_SINGULAR_NAMES = "acos acosh asin atanh cbrt digamma div erf_inv lgamma log log1p pow rsqrt sqrt tan"
+_SINGULAR = frozenset(_SINGULAR_NAMES.split())
+"""Operations that, or whose derivatives, can be infinite at a finite value: 0 times that is NaN."""
+
+
+def _is_singular_after(program: Program) -> bool:
+    """Whether such an operation reads what follows from the state after the step, which a held step did not make."""
+    following = {v for v in program.state_t if not is_literal(v)}
+    for equation in program.equations:
+        if any(not is_literal(v) and v in following for v in equation.invars):
+            if equation.primitive.name in _SINGULAR or equation.params.get("y", 0) < 0:  # x⁻¹ is an integer_pow
+                return True
+            following.update(equation.outvars)
+    return False
 
 
 def _transposed(function: Any, shapes: Any, cotangents: Arrays) -> Any:

@@ -75,13 +75,6 @@ class Program(NamedTuple):
         """All variables that no equation makes."""
         return [*self.constants, *self.params, *self.state, *self.x, *self.dparams, *self.dstate, *self.dx, *self.dnames]
 
-    def same_shape_as(self, other: "Program") -> bool:
-        """True if both have the same operations in the same order, so that positions in one are positions in the other."""
-        pairs = zip(self.equations, other.equations, strict=False)
-        return len(self.equations) == len(other.equations) and all(
-            a.primitive is b.primitive and len(a.outvars) == len(b.outvars) for a, b in pairs
-        )
-
     def counterparts(self, variables: Iterable[Any], other: "Program") -> list[Any]:
         """The variables of the other program at the positions of these."""
         theirs = dict(zip(self.inputs(), other.inputs(), strict=True))

@@ -53,10 +53,6 @@ class Recorded(NamedTuple):
         """The gradients of a step's outputs for a loss that reads none."""
         return [jnp.zeros(v.aval.shape, v.aval.dtype) for v in self.phases.split.leaving]
 
-    def as_state(self, dstate: Arrays) -> State:
-        """Gradients of the state's inexact leaves as a tree like the state."""
-        return filled(dstate, self.final_state)
-
 
 class Sweep(NamedTuple):
     """A backward pass over a recorded run, as mantissas and powers of two, which neither overflow nor underflow.

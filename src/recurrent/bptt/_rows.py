@@ -1,13 +1,22 @@
 """Whether a part of a step treats rows one by one, so that the rows of many steps may be laid side by side.
 
-A step that mixes its rows (a mean over the batch, say) must be mapped over time instead. Each rule says when an operation keeps
-the rows in front and apart; an operation without a rule counts as mixing.
+A step that mixes its rows (a mean over the batch, say) or counts them (x / len(x)) must be mapped over time instead. Each rule
+says when an operation keeps the rows in front and apart; an operation without a rule counts as mixing.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-from recurrent.bptt._program import CHEAP, is_literal
+import numpy as np
+from jax.core import Tracer
+from jax.extend.core import ClosedJaxpr, Jaxpr
+
+from recurrent.bptt._program import CHEAP, Program, is_literal
+
+_SIZES = {"shape", "new_sizes", "limit_indices", "slice_sizes"}
+"""Parameters of operations that hold the number of rows."""
+_AXES = {"axes", "axis", "dimension", "dimensions", "broadcast_dimensions", "dimension_numbers", "permutation"}
+"""Parameters of operations that count axes: others, where a step has no batch axis, or several."""
 
 _SHAPES = {
     "broadcast_in_dim",
@@ -28,6 +37,54 @@ _TRANSCENDENTAL = """
     random_wrap random_unwrap random_split random_bits random_fold_in threefry2x32 random_clone bitcast_convert_type
 """
 _ONE_BY_ONE = (CHEAP - _SHAPES) | frozenset(_TRANSCENDENTAL.split())
+
+
+def differ_in_rows_alone(own: Program, other: Program, batch_shape: tuple[int, ...], count: int) -> bool:
+    """True if two tracings of one step, for a batch and for `count` rows, are the same operations on the same numbers."""
+    own_constants, other_constants = list(own.constants.values()), list(other.constants.values())
+    if len(own_constants) != len(other_constants) or not all(map(_equal, own_constants, other_constants)):
+        return False
+    ignored = _SIZES if len(batch_shape) == 1 else _SIZES | _AXES
+    return _same_operations(own.equations, other.equations, ignored) and all(
+        b.aval.shape in (a.aval.shape, (count, *a.aval.shape[len(batch_shape) :]))
+        for one, two in zip(own.equations, other.equations, strict=True)
+        for a, b in zip(one.outvars, two.outvars, strict=True)
+    )
+
+
+def _same_operations(own: list[Any], other: list[Any], ignored: set[str]) -> bool:
+    """The same primitives with the same numbers, in literals, options and inner programs."""
+    if len(own) != len(other):
+        return False
+    for a, b in zip(own, other, strict=True):
+        if a.primitive is not b.primitive or len(a.outvars) != len(b.outvars) or a.params.keys() != b.params.keys():
+            return False
+        for one, two in zip(a.invars, b.invars, strict=True):
+            if is_literal(one) != is_literal(two) or (is_literal(one) and not _equal(one.val, two.val)):
+                return False
+        if not all(_same_option(a.params[name], b.params[name], ignored) for name in a.params if name not in ignored):
+            return False
+    return True
+
+
+def _same_option(own: Any, other: Any, ignored: set[str]) -> bool:
+    """Whether two options agree, as far as they are numbers or programs."""
+    if isinstance(own, ClosedJaxpr):
+        constants = len(own.consts) == len(other.consts) and all(map(_equal, own.consts, other.consts))
+        return constants and _same_operations(own.jaxpr.eqns, other.jaxpr.eqns, ignored)
+    if isinstance(own, Jaxpr):
+        return _same_operations(own.eqns, other.eqns, ignored)
+    if isinstance(own, tuple | list):
+        return len(own) == len(other) and all(_same_option(a, b, ignored) for a, b in zip(own, other, strict=True))
+    return not isinstance(own, int | float | complex | str | np.ndarray) or _equal(own, other)
+
+
+def _equal(own: Any, other: Any) -> bool:
+    if own is other:
+        return True
+    if isinstance(own, Tracer) or isinstance(other, Tracer):
+        return False
+    return np.shape(own) == np.shape(other) and np.array_equal(np.asarray(own), np.asarray(other))
 
 
 def treats_rows_apart(equations: Iterable[Any], inputs: Iterable[Any]) -> bool:

@@ -1,5 +1,6 @@
 """What the factories of cells share: from equations to a cell whose params and inputs are checked."""
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -53,8 +54,7 @@ def linear_cell(name: str, params_type: type, sizes: dict[str, int], init: InitF
         s_t = pytrees.add(form.algebra.product(a_t, s_tm1), b_t)
         return s_t, form.output(params, s_t, x_t)
 
-    cell = checked_cell(name, params_type, sizes, init, state, step)
-    return Cell(cell.init, cell.initial_state, cell.step, form)
+    return dataclasses.replace(checked_cell(name, params_type, sizes, init, state, step), linear=form)
 
 
 def states_as_outputs(params: Any, states: Any, xs: Any) -> Any:

@@ -36,8 +36,9 @@ def _applied(layers: Sequence[Layer]) -> ApplyFn:
     def apply(params, xs, state=None, *, lengths=None, mask=None, resets=None):
         states = (None,) * len(layers) if state is None else state
         for what, given in (("params", params), ("states", states)):
-            if len(given) != len(layers):
-                raise ValueError(f"serial: expected {what} of {len(layers)} layers, got {len(given)}")
+            if not isinstance(given, tuple) or len(given) != len(layers):
+                found = len(given) if isinstance(given, tuple) else f"a {type(given).__name__}"
+                raise ValueError(f"serial: expected {what} of {len(layers)} layers, got {found}")
         after = []
         for layer, layer_params, layer_state in zip(layers, params, states, strict=True):
             layer_state, xs = layer.apply(layer_params, xs, layer_state, lengths=lengths, mask=mask, resets=resets)
@@ -79,24 +80,28 @@ def bidirectional(forward: Layer, backward: Layer, *, merge: Literal["concat", "
     """
     checks.choice("merge", merge, ("concat", "sum"))
     _check_layers("bidirectional", forward, backward)
-    there, back = forward, backwards(backward)
 
     def init(key):
         k_forward, k_backward = jax.random.split(key)
-        return BidirectionalParams(there.init(k_forward), back.init(k_backward))
+        return BidirectionalParams(forward.init(k_forward), backward.init(k_backward))
 
     def initial_state(params, batch_shape=()):
-        states = (there.initial_state(params.forward, batch_shape), back.initial_state(params.backward, batch_shape))
+        states = (forward.initial_state(params.forward, batch_shape), backward.initial_state(params.backward, batch_shape))
         return BidirectionalState(*states)
 
+    in_time = _side_by_side(forward, backwards(backward), merge)
+    return Layer(init, in_time, initial_state, _side_by_side(backwards(forward), backward, merge))
+
+
+def _side_by_side(one: Layer, two: Layer, merge: str) -> ApplyFn:
     def apply(params, xs, state=None, *, lengths=None, mask=None, resets=None):
         checks.params("bidirectional", params, BidirectionalParams)
         before, flags = (None, None) if state is None else state, {"lengths": lengths, "mask": mask, "resets": resets}
-        left_state, left = there.apply(params.forward, xs, before[0], **flags)
-        right_state, right = back.apply(params.backward, xs, before[1], **flags)
-        return BidirectionalState(left_state, right_state), _merged(left, right, merge)
+        state_one, ys_one = one.apply(params.forward, xs, before[0], **flags)
+        state_two, ys_two = two.apply(params.backward, xs, before[1], **flags)
+        return BidirectionalState(state_one, state_two), _merged(ys_one, ys_two, merge)
 
-    return Layer(init, apply, initial_state)
+    return apply
 
 
 def _merged(left: PyTree, right: PyTree, merge: str) -> PyTree:

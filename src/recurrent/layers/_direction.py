@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from recurrent.made import remembered
-from recurrent.sequences import flipped, lengths_to_mask
+from recurrent.sequences import flipped, mask_of
 from recurrent.types import ApplyFn, Layer
 
 
@@ -25,10 +25,10 @@ def resets_against_time(resets: Array | None) -> Array | None:
 
 def _flipping(apply: ApplyFn) -> ApplyFn:
     def against_time(params, xs, state=None, *, lengths=None, mask=None, resets=None):
-        if lengths is not None and mask is None:
-            mask, lengths = lengths_to_mask(lengths, len(jax.tree.leaves(xs)[0])), None
+        if lengths is not None:
+            mask = mask_of(lengths, mask, len(jax.tree.leaves(xs)[0]), jnp.shape(lengths))
         flags = {"mask": flipped(mask), "resets": flipped(resets_against_time(resets))}
-        state, ys = apply(params, flipped(xs), state, lengths=lengths, **flags)
+        state, ys = apply(params, flipped(xs), state, **flags)
         return state, flipped(ys)
 
     return against_time

@@ -37,7 +37,8 @@ def linear(
     def map_step(params, xs):
         checks.params("linear", params, DenseParams, input=input_size, output=output_size)
         checks.features("linear", xs, input_size)
-        return dense(params, xs, dtype).astype(xs.dtype)
+        ys = dense(params, xs, dtype)
+        return ys.astype(xs.dtype) if pytrees.is_inexact(xs) else ys
 
     return _stepwise(lambda key: draw_dense(key, input_size, output_size, kernel_init, bias_init, param_dtype), map_step)
 

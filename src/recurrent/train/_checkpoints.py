@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from recurrent import pytrees
 from recurrent.types import PyTree
@@ -56,6 +57,7 @@ def save_checkpoint(
     step, folder = int(train_state.step), Path(checkpoints.folder)
     loss = None if validation_loss is None or math.isnan(validation_loss) else float(validation_loss)
     saved = {"config": checkpoints.config, "leaves": _describe(train_state), "notes": notes or {}, "validation_loss": loss}
+    saved["digests"] = _digests(_storable(train_state))
     _check_plain(saved)
     saved = json.loads(json.dumps(saved))  # as it will be read back: tuples are lists
     saved["checksum"] = _checksum(saved)
@@ -95,7 +97,7 @@ def restore_checkpoint(
     saved = _read_notes(folder, step)
     _check_config(folder, saved["config"], checkpoints.config)
     _check_leaves(folder, saved["leaves"], _describe(like))
-    with _explaining_damage(folder, step):
+    with _explaining_damage(folder, step, like):
         return _as_before(_read_tree(folder, step, _storable(like)), like)
 
 
@@ -151,6 +153,11 @@ def _checksum(saved: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps({**saved, "checksum": None}, sort_keys=True).encode()).hexdigest()
 
 
+def _digests(tree: PyTree) -> list[str]:
+    """Of the bytes of every array: a bit off in them can still be read."""
+    return [hashlib.sha256(np.ascontiguousarray(jax.device_get(leaf)).tobytes()).hexdigest() for leaf in jax.tree.leaves(tree)]
+
+
 def _intact_notes(folder: Path, step: int) -> dict[str, Any]:
     """What was saved beside the arrays, or {} if it cannot be read."""
     try:
@@ -168,21 +175,33 @@ def _read_tree(folder: Path, step: int, like: PyTree) -> PyTree:
     import orbax.checkpoint as ocp  # here, because it takes longer to import than this package
 
     with ocp.StandardCheckpointer() as reader:
-        return reader.restore((folder / str(step) / "state").absolute(), like)
+        tree = reader.restore((folder / str(step) / "state").absolute(), like)
+    if _digests(tree) != _load_notes(folder, step)["digests"]:
+        raise ValueError("its arrays do not have the digests that they were saved with")
+    return tree
+
+
+def _is_intact(folder: Path, step: int, like: PyTree | None) -> bool:
+    """Whether the notes of a checkpoint can be read, and its arrays, if it is known what they are like."""
+    try:
+        _load_notes(folder, step)
+        return like is None or _read_tree(folder, step, _storable(like)) is not None
+    except Exception:  # json, orbax and tensorstore each report damage in their own way
+        return False
 
 
 @contextlib.contextmanager
-def _explaining_damage(folder: Path, step: int) -> Iterator[None]:
-    """Names the checkpoint that cannot be read, and the latest one before it that can."""
+def _explaining_damage(folder: Path, step: int, like: PyTree | None = None) -> Iterator[None]:
+    """Names the checkpoint that cannot be read, and the latest other one that can."""
     try:
         yield
-    except Exception as error:  # json, orbax and tensorstore each report damage in their own way
-        earlier = [other for other in _steps_in(folder) if other < step and _intact_notes(folder, other)]
+    except Exception as error:
+        intact = [other for other in _steps_in(folder) if other != step and _is_intact(folder, other, like)]
         remedy = (
-            f"the one of step {earlier[-1]} is intact: restore_checkpoint(..., which={earlier[-1]}) reads it, and training "
+            f"the one of step {intact[-1]} is intact: restore_checkpoint(..., which={intact[-1]}) reads it, and training "
             f"goes on from it once {folder / str(step)} is deleted"
-            if earlier
-            else "there is no intact one before it: start in another folder"
+            if intact
+            else "no other one is intact: start in another folder"
         )
         raise ValueError(f"the checkpoint of step {step} in {folder} is damaged; {remedy}. The cause: {error}") from error
 
@@ -206,46 +225,6 @@ def _remove_unfinished(folder: Path) -> None:
     """Makes room. For writers only: a reader would take its checkpoint from a writer at work."""
     for unfinished in folder.glob("*.orbax-checkpoint-tmp*"):
         shutil.rmtree(unfinished, ignore_errors=True)  # threads of a failed save may still be at work there
-
-
-def _notes(manager: Any, folder: Path, step: int) -> dict[str, Any]:
-    return _read(manager, folder, step).notes
-
-
-def _read(manager: Any, folder: Path, step: int, **state: PyTree) -> Any:
-    """The notes of a checkpoint, and its train state if `state` says what that is like.
-
-    Raises:
-      ValueError: it is damaged.
-    """
-    try:
-        return _restored(manager, step, **state)
-    except Exception as error:  # json, orbax and tensorstore each report damage in their own way
-        others = sorted(set(manager.all_steps()) - {step})
-        intact = [other for other in others if _is_readable(manager, other, **state)]
-        remedy = (
-            f"intact are those of steps {intact}: restore one with which={intact[-1]}, or delete {folder / str(step)} to go on "
-            "from the latest of them"
-            if intact
-            else f"none in {folder} is intact: give another folder"
-        )
-        cause = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        raise ValueError(f"the checkpoint of step {step} in {folder} is damaged; {remedy}. The cause: {cause}") from error
-
-
-def _restored(manager: Any, step: int, **state: PyTree) -> Any:
-    import orbax.checkpoint as ocp
-
-    items = {name: ocp.args.StandardRestore(like) for name, like in state.items()}
-    return manager.restore(step, args=ocp.args.Composite(notes=ocp.args.JsonRestore(), **items))
-
-
-def _is_readable(manager: Any, step: int, **state: PyTree) -> bool:
-    try:
-        _restored(manager, step, **state)
-    except Exception:
-        return False
-    return True
 
 
 def _latest_for(checkpoints: Checkpoints, step: int) -> int | None:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from recurrent import pytrees
+from recurrent import checks, pytrees
 
 NonFinitePolicy = Literal["skip", "zero", "propagate"]
 
@@ -44,8 +44,7 @@ def clip_by_global_norm(max_norm: float, *, nonfinite: NonFinitePolicy = "skip")
     Reference: Pascanu, Mikolov & Bengio (2013), algorithm 1.
     """
     _check_threshold(max_norm)
-    if nonfinite not in ("skip", "zero", "propagate"):
-        raise ValueError(f'nonfinite must be "skip", "zero" or "propagate"; got {nonfinite!r}')
+    checks.choice("nonfinite", nonfinite, ("skip", "zero", "propagate"))
 
     def init(params):
         del params
