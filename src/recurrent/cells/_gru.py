@@ -172,9 +172,10 @@ def reset_after_advance(params, h_tm1, z_t, dtype=None):
     """n = tanh(z_n + b_n + r ⊙ s) with s = h_{t-1} W_n + b_hn."""
     hidden = h_tm1.shape[-1]
     z_rz, z_n = jnp.split(add_bias(z_t, params.bias), [2 * hidden], axis=-1)
-    s_rz, s_n = jnp.split(dot(h_tm1, params.recurrent_kernel, dtype), [2 * hidden], axis=-1)
+    # one bias for all of h W, so that the backward pass has one delta there
+    bias = jnp.pad(params.recurrent_bias, (2 * hidden, 0))
+    s_rz, s = jnp.split(add_bias(dot(h_tm1, params.recurrent_kernel, dtype), bias), [2 * hidden], axis=-1)
     r, z = map(checkpoint_name, jnp.split(sigmoid(z_rz + s_rz), 2, axis=-1), "rz")
-    s = add_bias(s_n, params.recurrent_bias)
     gates = GRUGates(r, z, checkpoint_name(jnp.tanh(z_n + r * s), "n"))
     h_t = checkpoint_name(_interpolate(h_tm1, gates), "h")
     return h_t, h_t, GRUTape(h_tm1, gates, s)
