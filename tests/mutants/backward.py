@@ -142,4 +142,18 @@ MUTANTS = (
         "dys = inexact(dys)",
         _SCALED,
     ),
+    Mutant(
+        "chunks are chosen for the cache alone",
+        "bptt/_chunks.py",
+        "while count < CHUNKS and whole + part / count > allowed:",
+        "while False:",
+        ("test_chunks.py",),
+    ),
+    Mutant(
+        "chunks of few rows are cut further",
+        "bptt/_chunks.py",
+        "min(_chunks_for_memory(phases), num_steps // fewest)",
+        "_chunks_for_memory(phases)",
+        ("test_chunks.py",),
+    ),
 )
