@@ -70,9 +70,9 @@ def remembered(factory: Callable[P, M]) -> Callable[P, M]:
 
     @functools.wraps(factory)
     def make(*args: P.args, **kwargs: P.kwargs) -> M:
-        args, kwargs = tuple(map(_frozen, args)), _frozen(kwargs)  # pyright: ignore[reportAssignmentType]
         made = factory(*args, **kwargs)
-        object.__setattr__(made, "recipe", _recipe(make, signature.bind(*args, **kwargs), signature))
+        bound = signature.bind(*map(_frozen, args), **_frozen(kwargs))
+        object.__setattr__(made, "recipe", _recipe(make, bound, signature))
         return made
 
     return make

@@ -60,6 +60,7 @@ def deep_transition(
 
     Reference: Pascanu, Gulcehre, Cho & Bengio (2014), How to construct deep recurrent neural networks, section 3.2.2.
     """
+    widths = tuple(widths)
     if not widths:
         raise ValueError("deep_transition: widths must name at least one layer between h_{t-1} and h_t; elman has none")
     checks.sizes("deep_transition", **{f"widths[{index}]": width for index, width in enumerate(widths)})

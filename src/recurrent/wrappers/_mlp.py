@@ -56,7 +56,7 @@ def mlp_input(
 
     Reference: Pascanu, Gulcehre, Cho & Bengio (2014), How to construct deep recurrent neural networks, section 3.2.1.
     """
-    phi = elementwise(activation)
+    sizes, phi = tuple(sizes), elementwise(activation)
 
     def step(params, state, x_t):
         checks.features("mlp_input", x_t, sizes[0])
@@ -97,7 +97,7 @@ def mlp_output(
 
     Reference: Pascanu, Gulcehre, Cho & Bengio (2014), How to construct deep recurrent neural networks, section 3.2.3.
     """
-    phi = elementwise(activation)
+    sizes, phi = tuple(sizes), elementwise(activation)
 
     def step(params, state, x_t):
         state, u_t = cell.step(params.cell, state, x_t)
