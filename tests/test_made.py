@@ -63,6 +63,9 @@ def test_different_calls_differ(one, other):
 
 
 def test_equal_calls_are_equal():
+    one, other = lstm(3, 8), lstm(3, 8)  # both alive, so that an address is not used twice
+    assert one == other
+    assert hash(one) == hash(other)
     assert Cell(USERS.init, USERS.initial_state, step) == USERS
     assert pickle.loads(pickle.dumps(Cell(jnp.ones, jnp.ones, step))).step is step
     assert elman(2, 3, recurrent_init=initializers.orthogonal()) == elman(2, 3)
