@@ -14,17 +14,21 @@ from jax.core import Tracer
 from recurrent.pytrees import leaf_names
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
 def sizes(name: str, **given: Any) -> None:
     """Raises ValueError unless every size is a positive integer."""
     for size_name, size in given.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        if not _is_count(size):
             raise ValueError(f"{name}: {size_name} must be a positive integer; got {size!r}")
 
 
 def counts(**given: Any) -> None:
     """Raises ValueError unless every count is an integer of at least 1."""
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if not _is_count(value):
             raise ValueError(f"{name} must be an integer of at least 1; got {value!r}")
 
 

@@ -46,7 +46,7 @@ def smallest_cut(
                 pending.append(atom)
     reached = network.reachable_after_flow("source", "sink")
     kept = [v for v in seen if (v, "in") in reached and (v, "out") not in reached]
-    return sorted(kept, key=lambda v: (program.maker[v], program.equations[program.maker[v]].outvars.index(v)))
+    return sorted(kept, key=program.position)
 
 
 class _Network:

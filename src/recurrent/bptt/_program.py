@@ -75,6 +75,13 @@ class Program(NamedTuple):
         """All variables that no equation makes."""
         return [*self.constants, *self.params, *self.state, *self.x, *self.dparams, *self.dstate, *self.dx, *self.dnames]
 
+    def position(self, v: Any) -> tuple[int, int]:
+        """Where a variable is made; inputs come first."""
+        if v not in self.maker:
+            return -1, self.inputs().index(v)
+        index = self.maker[v]
+        return index, self.equations[index].outvars.index(v)
+
     def counterparts(self, variables: Iterable[Any], other: "Program") -> list[Any]:
         """The variables of the other program at the positions of these."""
         theirs = dict(zip(self.inputs(), other.inputs(), strict=True))

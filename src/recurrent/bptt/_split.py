@@ -109,15 +109,7 @@ def _read(program: Program, equations: Iterable[int], results: Iterable[Any], ch
     """The chosen variables among what the equations read and the results, in the order in which they are made."""
     atoms = [a for index in equations for a in program.equations[index].invars] + list(results)
     found = {v for v in atoms if not is_literal(v) and chosen(v)}
-    return sorted(found, key=lambda v: position(program, v))
-
-
-def position(program: Program, v: Any) -> tuple[int, int]:
-    """Where a variable is made; inputs come first."""
-    if v not in program.maker:
-        return -1, program.inputs().index(v)
-    index = program.maker[v]
-    return index, program.equations[index].outvars.index(v)
+    return sorted(found, key=program.position)
 
 
 def _reaching(program: Program, wanted: Iterable[Any], loop: set[int], known: Callable[[Any], bool]) -> list[Any]:
