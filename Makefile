@@ -19,7 +19,7 @@ test: $(VENV)/.test
 slow-test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "slow or not slow"
 
-## Break the library in one place at a time, and list the breaks that no test sees.
+## Break the library and the experiments in one place at a time, and list the breaks that no test sees.
 mutants: $(VENV)/.test
 	$(BIN)/python -m tests.mutants
 

@@ -17,8 +17,10 @@ from jax import Array
 from experiments.agreement.figure import COLOURS, plot
 from experiments.agreement.ngram import Ngram
 from experiments.agreement.sentences import REFLEXIVES, VOCABULARY, random_sentences, sentences, spelled
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import draw_all, from_arrays, hidden, logits_of, mean_loss, to_arrays, unstack
+from experiments.common.options import check_counts, check_positive
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import batch_keys, train
 from recurrent import Cell, elman, gru, lstm, unroll
@@ -54,13 +56,11 @@ class Config:
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "longest", "hidden_size", "batch_size", "updates", "seeds", "order")
         if self.test_longest < self.longest:
-            raise ValueError(f"test_longest must be at least longest = {self.longest}; got {self.test_longest}")
+            raise ValueError(f"--test-longest must be at least longest = {self.longest}; got {self.test_longest}")
         if self.test_sentences < 2 or self.test_sentences % 2:
-            raise ValueError(f"test_sentences must be even and at least 2; got {self.test_sentences}: try 600")
-        if not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be positive and finite; got {self.learning_rate}: try 0.01")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0; got {self.seed}: give 0, 1, ...")
+            raise ValueError(f"--test-sentences must be even and at least 2; got {self.test_sentences}: try 600")
+        check_positive(self, "learning_rate")
+        check_counts(self, "seed", least=0)
 
 
 def test_set(config: Config) -> tuple[Array, Array, Array]:
@@ -166,7 +166,6 @@ EXPERIMENT = Experiment(
     name="agreement",
     claim="An LSTM makes a reflexive agree with its pronoun 40 words back, where an n-gram of order 5 is at chance.",
     source="Elman (1991), Distributed representations, simple recurrent networks; Linzen, Dupoux & Goldberg (2016)",
-    duration="about one minute",
     config=Config,
     run=run,
     plot=plot,

@@ -51,7 +51,7 @@ class Network(NamedTuple):
     Attributes:
       cell: "elman", "lstm", "gru", or one of `OWN`.
       arrangement: "single", "two-layer" or "bidirectional".
-      reset: where the reset gate of a GRU acts; most libraries have one form only.
+      reset: where the reset gate of a GRU acts, before or after the product; a library has one form only.
     """
 
     cell: str
@@ -60,7 +60,8 @@ class Network(NamedTuple):
 
     def __str__(self) -> str:
         """The name in the table."""
-        return self.cell if self.arrangement == "single" else f"{self.arrangement} {self.cell}"
+        name = f"{self.cell}, reset {self.reset}" if self.cell == "gru" else self.cell
+        return name if self.arrangement == "single" else f"{self.arrangement} {name}"
 
     def make_cell(self, input_size: int, hidden_size: int) -> Cell:
         """Makes the cell of this library."""
@@ -72,10 +73,13 @@ class Network(NamedTuple):
 
 NETWORKS = {
     **{cell: Network(cell) for cell in GATES},
+    "gru-before": Network("gru", reset="before"),
     **{arrangement: Network("lstm", arrangement) for arrangement in ("two-layer", "bidirectional")},
     **{cell: Network(cell) for cell in OWN},
 }
 """Everything that is timed, by the names of the command line."""
+TABLE = {name: network for name, network in NETWORKS.items() if network.cell in GATES and network.arrangement == "single"}
+"""The main table: one layer of a cell that other libraries have, at every size, forward and training."""
 
 
 def draw(network: Network, size: Size, seed: int = 0) -> tuple[tuple[Any, ...], np.ndarray]:

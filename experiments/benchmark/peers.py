@@ -30,15 +30,15 @@ class Layer(NamedTuple):
 
 
 def has(peer: str, network: Network) -> bool:
-    """Tells whether the library has the cell: haiku's vanilla network is relu only, and equinox has none."""
-    if network.cell in OWN:
-        return peer in ("explicit", "autodiff")
-    return not (network.cell == "elman" and peer in ("haiku", "equinox"))
+    """Tells whether the library computes this network.
 
-
-def own_form(peer: str, network: Network) -> Network:
-    """The network in the form that the library computes: haiku's GRU resets before the product."""
-    return network._replace(reset="before") if network.cell == "gru" and peer == "haiku" else network
+    Haiku's vanilla network is relu only, and equinox has none; haiku's GRU resets before the product, all others' after it.
+    """
+    if peer in ("explicit", "autodiff"):
+        return True
+    if network.cell == "gru":
+        return (network.reset == "before") == (peer == "haiku")
+    return network.cell not in OWN and not (network.cell == "elman" and peer in ("haiku", "equinox"))
 
 
 def build(peer: str, network: Network, size: Size) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]:

@@ -12,7 +12,9 @@ from experiments.captions.data import END, NAMES, STEPS, as_names, spelled
 from experiments.captions.figure import plot
 from experiments.captions.networks import FEEDS, Model, Network, make_model
 from experiments.common import handwritten, training
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
+from experiments.common.options import check_counts, check_positive
 from experiments.common.parts import Part, compute_now
 from experiments.common.sweeping import sweep
 from recurrent.losses import cross_entropy, masked_mean
@@ -46,12 +48,10 @@ class Config:
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "hidden_size", "embed_size", "batch_size", "updates", "seeds")
-        if not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be positive and finite; got {self.learning_rate}: try 0.005")
+        check_positive(self, "learning_rate")
         if not 0.01 <= self.held_out <= 0.99:
-            raise ValueError(f"held_out must lie between 0.01 and 0.99; got {self.held_out}: try 0.3")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0; got {self.seed}: give 0, 1, ...")
+            raise ValueError(f"--held-out must lie between 0.01 and 0.99; got {self.held_out}: try 0.3")
+        check_counts(self, "seed", least=0)
 
 
 def model_of(config: Config, feed: str) -> Model:
@@ -144,7 +144,6 @@ EXPERIMENT = Experiment(
     name="captions",
     claim="An LSTM spells the name of a digit it sees, whether it sees the picture once or at every letter.",
     source="Vinyals, Toshev, Bengio & Erhan (2015), Show and tell, section 3.1",
-    duration="1 minute",
     config=Config,
     run=run,
     plot=plot,

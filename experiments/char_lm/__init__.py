@@ -17,7 +17,9 @@ from experiments.char_lm.generation import FOLLOWED, SHOWN, spread_of_an_error, 
 from experiments.char_lm.jeep import jeep_rows
 from experiments.char_lm.networks import Model, make_model
 from experiments.char_lm.ngram import ngram_losses
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
+from experiments.common.options import check_counts, check_positive, check_shares
 from experiments.common.parts import Part, compute_now
 from experiments.common.tables import table
 from experiments.common.text import standard_library_text
@@ -61,12 +63,9 @@ class Config:
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "hidden_size", "embed_size", "batch_size", "window", "updates", "max_order", "max_characters")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1); got {self.dropout}")
-        if not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be positive and finite; got {self.learning_rate}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0; got {self.seed}: give 0, 1, ...")
+        check_shares(self, "dropout")
+        check_positive(self, "learning_rate")
+        check_counts(self, "seed", least=0)
         if self.text is not None and not self.text.is_file():
             raise ValueError(f"--text {self.text}: there is no such file; leave it out for the standard library's sources")
 
@@ -220,7 +219,6 @@ EXPERIMENT = Experiment(
     name="char_lm",
     claim="A recurrent model of characters beats every n-gram; a wrong character fades from its state, not from its free run.",
     source="Mikolov et al. (2010); Karpathy, Johnson & Li (2015), Visualizing and understanding recurrent networks",
-    duration="3 to 5 minutes",
     config=Config,
     run=run,
     plot=plot,

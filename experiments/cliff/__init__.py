@@ -11,7 +11,9 @@ from jax import Array
 
 from experiments.cliff.figure import plot
 from experiments.cliff.theory import COLOURS, GROWTH_STEPS, SHORTEST, SLOPE, TARGET, WEIGHTS, X_0, wall
-from experiments.common.experiment import Check, Experiment, Results
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
+from experiments.common.options import check_counts, check_positive
 from experiments.common.parts import Part, compute_now
 from recurrent import Cell, clip_by_global_norm, unroll
 
@@ -39,11 +41,8 @@ class Config:
         """Refuses values that cannot be run, before anything is computed."""
         least = {"num_steps": SHORTEST, "num_starts": 1, "updates": 1, "resolution": 2, "seed": 0}
         for name, value in least.items():
-            if getattr(self, name) < value:
-                raise ValueError(f"{name} must be at least {value}; got {getattr(self, name)}: give a larger number")
-        for name in ("learning_rate", "threshold"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ValueError(f"{name} must be positive and finite; got {getattr(self, name)}: try 0.1 or 1")
+            check_counts(self, name, least=value)
+        check_positive(self, "learning_rate", "threshold")
 
 
 class Unit(NamedTuple):
@@ -214,7 +213,6 @@ EXPERIMENT = Experiment(
     name="cliff",
     claim="The error of one recurrent unit has a wall that grows exponentially with time; clipped descent gets along it.",
     source="Pascanu, Mikolov & Bengio (2013), section 2.3 and figure 6",
-    duration="5 seconds",
     config=Config,
     run=run,
     plot=plot,

@@ -16,7 +16,9 @@ from tqdm import tqdm
 
 from experiments.clipping.figure import COLOURS, plot
 from experiments.common import handwritten
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
+from experiments.common.options import check_counts, check_positive
 from experiments.common.parts import Part, compute_now
 from experiments.common.sweeping import sweep
 from recurrent import clip_by_global_norm, elman, unroll
@@ -53,11 +55,8 @@ class Config:
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "hidden_size", "batch_size", "updates", "seeds")
-        for name in ("spectral_radius", "learning_rate", "threshold", "value_limit"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ValueError(f"{name} must be positive and finite; got {getattr(self, name)}: try 0.1 or 1")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0; got {self.seed}: give 0, 1, ...")
+        check_positive(self, "spectral_radius", "learning_rate", "threshold", "value_limit")
+        check_counts(self, "seed", least=0)
 
 
 class Network(NamedTuple):
@@ -202,7 +201,6 @@ EXPERIMENT = Experiment(
     name="clipping",
     claim="Only clipping by the global norm keeps the direction of an exploding gradient; per tensor and by value turn it.",
     source="Pascanu, Mikolov & Bengio (2013), section 3.2 and algorithm 1",
-    duration="15 seconds",
     config=Config,
     run=run,
     plot=plot,

@@ -1,22 +1,29 @@
-"""The command line of every experiment: options, run folder, table, figure, checks."""
+"""The command line of every experiment: options, run folder, table, figure, verdict."""
 
+import argparse
 import dataclasses
 import os
 import platform
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import matplotlib.pyplot as plt
 import tyro
 
-from experiments.common.experiment import Check, Experiment, Results
-from experiments.common.files import save_arrays, save_csv, to_json, write
-from experiments.common.folders import interrupted_folder, new_folder, remove_if_empty
+from experiments.common import options as checked
+from experiments.common.checks import Check, verdict
+from experiments.common.experiment import Experiment, Results
+from experiments.common.figures import STYLE
+from experiments.common.files import save_arrays, save_csv, save_figure, to_json, write
+from experiments.common.folders import SUMMARY, new_folder, remove_if_empty, saved_config
+from experiments.common.locks import locked
 from experiments.common.parts import Part
-from experiments.common.tables import table
+from experiments.common.records import duration
+from experiments.common.tables import short, table
 
 SINGLE_THREADED = "--xla_cpu_multi_thread_eigen=false"
 """On few cores XLA's CPU thread pool can wait for itself: all threads asleep, the computation unfinished (the symptom of
@@ -27,12 +34,17 @@ jax-ml/jax issue 25861). One thread per matrix product makes that rarer, and is 
 class Options:
     """Options that every experiment has."""
 
-    output: Path = Path("results")
+    output: str = "results"
     """Folder for runs; this one goes to OUTPUT/NAME/STAMP."""
     resume: Path | None = None
-    """Folder of an interrupted run to finish, with the configuration it was started with."""
+    """Folder of an interrupted run to finish, with the options it was started with; no others are needed."""
     check: bool = False
-    """Test the published claim, and exit with status 1 if it fails."""
+    """Exit with status 1 if a criterion of the claim is missed."""
+
+    def __post_init__(self):
+        """Refuses an output without a name."""
+        if not self.output:
+            raise ValueError("--output must name a folder; got an empty string: leave it out for results")
 
 
 def main(experiment: Experiment, argv: Sequence[str] | None = None) -> None:
@@ -40,56 +52,94 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> None:
     if experiment.single_threaded:  # read when jax first computes
         os.environ.setdefault("XLA_FLAGS", SINGLE_THREADED)
     try:
-        config, options = _parse(experiment, argv)
-        folder = _open_folder(experiment, config, options)
-    except ValueError as error:
+        config, options = _parse(experiment, sys.argv[1:] if argv is None else argv)
+        folder = options.resume or new_folder(Path(options.output), experiment.name, to_json(dataclasses.asdict(config)))
+        with locked(folder):
+            checks = _run(experiment, config, folder, resumed=options.resume is not None)
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    print(f"{experiment.name}: {experiment.claim}\n({experiment.source})\nwriting to {folder}")
-    try:
-        results = experiment.run(config, Part(folder))
-    except (ValueError, OSError, FloatingPointError, ImportError) as error:
-        remove_if_empty(folder)
-        sys.exit(f"error: {error}")
-    print(table(results.rows))
-    checks = experiment.check(config, results) if options.check else []
-    _save(folder, experiment, results, checks)
-    for name, value in results.summary.items():
-        print(f"{name}: {value:.6g}" if isinstance(value, float) else f"{name}: {value}")
-    print(f"figure: {folder / 'figure.png'}", *checks, sep="\n")
-    if not all(check.passed for check in checks):
+    if options.check and not all(check.passed for check in checks):
         sys.exit(1)
 
 
-def _parse(experiment: Experiment, argv: Sequence[str] | None) -> tuple[Any, Options]:
+def _run(experiment: Experiment, config: Any, folder: Path, resumed: bool) -> list[Check]:
+    """Computes, draws and judges; prints what was found."""
+    print(f"{experiment.name}: {experiment.claim}\n({experiment.source})\nwriting to {folder}")
+    started = time.monotonic()
+    try:
+        results = experiment.run(config, Part(folder))
+        print(table(results.rows))
+        checks = experiment.check(config, results)
+        seconds = round(time.monotonic() - started)
+        about = {"options": dataclasses.asdict(config), "seconds": seconds, "resumed": resumed}
+        _save(folder, experiment, results, {"checks": [check._asdict() for check in checks], **about})
+    except KeyboardInterrupt:
+        _stop(f"interrupted; {_how_to_resume(experiment, folder)}", status=130)
+    except (ValueError, FloatingPointError, ImportError) as error:
+        remove_if_empty(folder)
+        _stop(f"error: {error}")
+    except OSError as error:
+        _stop(f"error: {error}; make room, then {_how_to_resume(experiment, folder)}")
+    for name, value in results.summary.items():
+        print(f"{name}: {short(value, 6)}")
+    print(f"figure: {folder / 'figure.png'}", *checks, verdict(checks), sep="\n")
+    return checks
+
+
+def _how_to_resume(experiment: Experiment, folder: Path) -> str:
+    return f"python -m experiments {experiment.name} --resume {folder} goes on from there"
+
+
+def _stop(message: str, status: int = 1) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(status)
+
+
+def _parse(experiment: Experiment, argv: Sequence[str]) -> tuple[Any, Options]:
+    """Reads the options; those of a run to resume come from its folder, and others that are given must agree."""
+    folder = _resumed(argv)
+    saved = None
+    if folder is not None:
+        try:
+            saved = checked.from_json(experiment.config, saved_config(folder))
+        except ValueError as error:
+            raise ValueError(f"--resume {folder}: {error}" if "--resume" not in str(error) else str(error)) from error
+    default = experiment.config() if saved is None else saved
     arguments = dataclasses.make_dataclass(
         "Arguments",
         [
-            ("experiment", tyro.conf.OmitArgPrefixes[experiment.config], dataclasses.field(default_factory=experiment.config)),
+            ("experiment", tyro.conf.OmitArgPrefixes[experiment.config], dataclasses.field(default=default)),
             ("run", tyro.conf.OmitArgPrefixes[Options], dataclasses.field(default_factory=Options)),
         ],
     )
-    description = f"{experiment.claim}\n\nSource: {experiment.source}. Takes {experiment.duration} on two CPU cores."
-    parsed = tyro.cli(arguments, prog=f"python -m experiments.{experiment.name}", description=description, args=argv)
+    description = f"{experiment.claim}\n\nSource: {experiment.source}. Takes {duration(experiment.name)} on two CPU cores."
+    parsed = tyro.cli(arguments, prog=f"python -m experiments {experiment.name}", description=description, args=argv)
+    checked.check_numbers(parsed.experiment)
+    if saved is not None and (difference := checked.first_difference(parsed.experiment, saved)):
+        raise ValueError(f"--resume {folder}: that run has {difference}; leave the option out")
     return parsed.experiment, parsed.run
 
 
-def _open_folder(experiment: Experiment, config: Any, options: Options) -> Path:
-    written = to_json(dataclasses.asdict(config))
-    if options.resume is not None:
-        return interrupted_folder(options.resume, written)
-    return new_folder(options.output, experiment.name, written)
+def _resumed(argv: Sequence[str]) -> Path | None:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--resume", type=Path)
+    try:
+        return parser.parse_known_args(list(argv))[0].resume
+    except argparse.ArgumentError:  # without a folder: tyro says so
+        return None
 
 
-def _save(folder: Path, experiment: Experiment, results: Results, checks: list[Check]) -> None:
+def _save(folder: Path, experiment: Experiment, results: Results, about: dict[str, Any]) -> None:
     """Writes figure, arrays, table and summary; the summary last, for it says that the run is finished."""
-    figure = experiment.plot(results)
-    for suffix in ("png", "svg"):
-        write(folder / f"figure.{suffix}", lambda path, kind=suffix: figure.savefig(path, format=kind, dpi=150))
-    plt.close(figure)
+    with plt.rc_context(STYLE):
+        figure = experiment.plot(results)
+        for suffix in ("png", "svg"):
+            write(folder / f"figure.{suffix}", lambda path, kind=suffix: save_figure(path, figure, kind))
+        plt.close(figure)
     write(folder / "curves.npz", lambda path: save_arrays(path, results.curves))
     write(folder / "metrics.csv", lambda path: save_csv(path, results.rows))
-    summary = {**results.summary, "checks": [check._asdict() for check in checks], "environment": _environment()}
-    write(folder / "summary.json", lambda path: path.write_text(to_json(summary)))
+    summary = {**results.summary, **about, "environment": _environment()}
+    write(folder / SUMMARY, lambda path: path.write_text(to_json(summary)))
 
 
 def _environment() -> dict[str, str]:

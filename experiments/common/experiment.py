@@ -5,20 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.common.checks import Check
 from experiments.common.parts import Part
-
-
-class Check(NamedTuple):
-    """One acceptance criterion and what was measured."""
-
-    name: str
-    measured: float
-    criterion: str
-    passed: bool
-
-    def __str__(self) -> str:
-        """One line with the verdict first."""
-        return f"{'pass' if self.passed else 'FAIL'}  {self.name}: {self.measured:.6g} ({self.criterion})"
 
 
 class Results(NamedTuple):
@@ -42,27 +30,19 @@ class Experiment(NamedTuple):
       name: of the module.
       claim: in one sentence.
       source: authors (year), place.
-      duration: on two CPU cores, in words.
       config: a frozen dataclass whose fields are the command's options.
       run: `(config, part) -> Results`.
       plot: `Results -> matplotlib figure`.
-      check: `(config, results) -> list[Check]`, only called for `--check`.
+      check: `(config, results) -> list[Check]`, from what the run found alone; empty if its criteria are stated for other
+        options.
       single_threaded: start XLA with `SINGLE_THREADED`, unless the user has set XLA_FLAGS.
     """
 
     name: str
     claim: str
     source: str
-    duration: str
     config: type
     run: Callable[[Any, Part], Results]
     plot: Callable[[Results], Any]
     check: Callable[[Any, Results], list[Check]]
     single_threaded: bool = True
-
-
-def check_counts(config: Any, *names: str) -> None:
-    """Raises ValueError if one of these options of a configuration is below 1."""
-    for name in names:
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} must be at least 1; got {getattr(config, name)}: give a larger number")

@@ -1,9 +1,35 @@
-"""What figures share."""
+"""What figures share: a width, sizes of text, a palette, and titles that fit."""
+
+import textwrap
+from typing import Any
 
 import numpy as np
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
+WIDTH = 11.0
+"""Inches of every figure."""
+SHOWN = 880
+"""Pixels of width at which a README shows a figure."""
+SMALLEST = 9.0
+"""Pixels of the smallest text at that width: 8.1 points."""
+STYLE = {
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.labelsize": 10,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "figure.titlesize": 12,
+    "savefig.dpi": 150,
+    "svg.hashsalt": "recurrent",  # otherwise identical runs give files that differ
+}
+"""Settings of matplotlib under which every figure is drawn and written."""
+
+
+def headline(figure: Any, text: str) -> None:
+    """Sets the title of a figure, broken where it would be wider than the figure."""
+    figure.suptitle("\n".join(textwrap.wrap(text, 115)))
 
 
 def running_mean(losses: np.ndarray, width: int) -> np.ndarray:

@@ -13,10 +13,19 @@ from experiments.common.tables import columns
 
 
 def write(path: Path, save: Callable[[Path], Any]) -> None:
-    """Writes under a temporary name and renames, so that no reader ever sees half a file."""
+    """Writes under a temporary name and renames, so that no reader ever sees half a file.
+
+    Raises:
+      OSError: it cannot be written; names the file, and nothing is left of it.
+    """
     temporary = path.with_name(path.name + ".partial")
-    save(temporary)
-    os.replace(temporary, path)
+    try:
+        save(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
@@ -31,6 +40,11 @@ def save_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, columns(rows))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def save_figure(path: Path, figure: Any, suffix: str) -> None:
+    """Saves a figure, without the date and the program's version, by which equal figures would differ."""
+    figure.savefig(path, format=suffix, metadata={"Date": None} if suffix == "svg" else {"Software": None})
 
 
 def to_json(value: Any) -> str:

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from experiments.common.intervals import Interval
+
 
 def table(rows: list[dict[str, Any]], limit: int = 80) -> str:
     """Lays rows out in columns; the first `limit` of them."""
     if not rows:
         return "(no rows)"
     names = columns(rows)
-    cells = [names, *([_short(row.get(name, "")) for name in names] for row in rows[:limit])]
+    cells = [names, *([short(row.get(name, "")) for name in names] for row in rows[:limit])]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
     more = [f"... {len(rows) - limit} more rows in metrics.csv"] if len(rows) > limit else []
@@ -20,5 +22,8 @@ def columns(rows: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def short(value: Any, digits: int = 4) -> str:
+    """A value in a few digits, an interval with its bounds."""
+    if isinstance(value, Interval):
+        return "{1:.{n}g} [{0:.{n}g}, {2:.{n}g}]".format(*value, n=digits)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)

@@ -42,10 +42,11 @@ def train(
     updates = jax.tree.leaves(batches)[0].shape[1]
     init, advance = _trainer(loss_of, learning_rate, updates, warm_up)
     states, losses = init(networks), []
-    with tqdm(total=updates, desc=label, unit="update", leave=False) as progress:
+    with tqdm(total=updates, desc=f"{label}: compiling", unit="update", leave=False) as progress:
         for chunk in _chunks(updates):
             states, found = advance(states, given, jax.tree.map(lambda leaf, chunk=chunk: jnp.asarray(leaf[:, chunk]), batches))
             losses.append(np.asarray(found))
+            progress.set_description(label, refresh=False)
             progress.set_postfix(loss=f"{np.median(losses[-1]):.4g}")
             progress.update(len(chunk))
     return states.params, np.concatenate(losses, axis=1)

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from babel import Locale, UnknownLocaleError
 
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
+from experiments.common.options import check_counts, check_positive
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import train_one
 from experiments.dates.data import END, FIRST, ISO_STEPS, LAST, NUM_DAYS, Pairs, alphabet, draw, longest, split
@@ -58,21 +60,19 @@ class Config:
         """Refuses values that cannot be run, before anything is computed."""
         counts = ("hidden_size", "embed_size", "batch_size", "updates", "training_pairs", "test_pairs", "beam_width")
         check_counts(self, *counts)
-        if not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be positive and finite; got {self.learning_rate}: try 0.005")
+        check_positive(self, "learning_rate")
         if not 0.001 <= self.held_out <= 0.999:
-            raise ValueError(f"held_out must lie between 0.001 and 0.999; got {self.held_out}: try 0.1")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0; got {self.seed}: give 0, 1, ...")
+            raise ValueError(f"--held-out must lie between 0.001 and 0.999; got {self.held_out}: try 0.1")
+        check_counts(self, "seed", least=0)
         if "attention" not in self.contexts or sorted(set(self.contexts) & set(CONTEXTS)) != sorted(self.contexts):
-            raise ValueError(f"contexts must be some of {CONTEXTS}, each once, attention among them; got {self.contexts}")
+            raise ValueError(f"--contexts must be some of {CONTEXTS}, each once, attention among them; got {self.contexts}")
         if not self.languages or len(set(self.languages)) < len(self.languages):
-            raise ValueError(f"languages must be one or more, each once; got {self.languages}: try en_US de fr")
+            raise ValueError(f"--languages must be one or more, each once; got {self.languages}: try en_US de fr")
         for name in self.languages:
             try:
                 Locale.parse(name)
             except (ValueError, UnknownLocaleError) as error:
-                raise ValueError(f"languages must be names that Babel knows; got {name!r}: try en_US, de or pt_BR") from error
+                raise ValueError(f"--languages must be names that Babel knows; got {name!r}: try en_US, de or pt_BR") from error
 
 
 def model_of(config: Config, context: str) -> EncoderDecoder:
@@ -188,7 +188,6 @@ EXPERIMENT = Experiment(
     name="dates",
     claim="An encoder-decoder with attention reads dates in ten languages and writes dates it has never seen in ISO 8601.",
     source="Bahdanau, Cho & Bengio (2015), section 3; Cho et al. (2014); Sutskever, Vinyals & Le (2014)",
-    duration="about 90 seconds",
     config=Config,
     run=run,
     plot=plot,

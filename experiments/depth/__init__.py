@@ -18,8 +18,10 @@ from jax import Array
 from tqdm import tqdm
 
 from experiments.common import handwritten
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import Network, from_arrays, logits_of, mean_loss, to_arrays
+from experiments.common.options import check_counts, check_positive, option
 from experiments.common.parts import Part, compute_now
 from experiments.common.sweeping import sweep
 from experiments.common.training import batch_keys, train
@@ -75,13 +77,11 @@ class Config:
         for name in ("depths", "counts"):
             values = getattr(self, name)
             if not values or values[0] < 1 or sorted(set(values)) != list(values):
-                raise ValueError(f"{name} must be increasing numbers from 1 on; got {values}: try {name} 1 2 4")
+                raise ValueError(f"{option(name)} must be increasing numbers from 1 on; got {values}: try 1 2 4")
         if self.depths[-1] < 3:
-            raise ValueError(f"depths must end with at least 3, so that two layers can be swapped; got {self.depths}")
-        if not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be positive and finite; got {self.learning_rate}: try 0.001")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0; got {self.seed}: give 0, 1, ...")
+            raise ValueError(f"--depths must end with at least 3, so that two layers can be swapped; got {self.depths}")
+        check_positive(self, "learning_rate")
+        check_counts(self, "seed", least=0)
 
     def width(self, kind: Kind) -> int:
         """Units per layer of one kind of stack."""
@@ -232,7 +232,6 @@ EXPERIMENT = Experiment(
     name="depth",
     claim="Depth hurts a plain stack, not one with skips; a residual one can spare most single layers, a plain one none.",
     source="He et al. (2016); Huang et al. (2017); Veit, Wilber & Belongie (2016)",
-    duration="about four minutes",
     config=Config,
     run=run,
     plot=plot,

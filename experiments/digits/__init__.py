@@ -18,8 +18,10 @@ import numpy as np
 from jax import Array
 
 from experiments.common import handwritten
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import READOUTS, Network, draw_all, from_arrays, logits_of, mean_loss, to_arrays, weights_of
+from experiments.common.options import check_counts, check_positive
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import batch_keys, train
 from experiments.digits.figure import COLOURS, plot
@@ -56,11 +58,8 @@ class Config:
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "hidden_size", "batch_size", "updates", "seeds")
-        for name in ("learning_rate", "spectral_radius"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ValueError(f"{name} must be positive and finite; got {getattr(self, name)}: try 0.01 or 1")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0; got {self.seed}: give 0, 1, ...")
+        check_positive(self, "learning_rate", "spectral_radius")
+        check_counts(self, "seed", least=0)
 
 
 def cells(config: Config, features: int) -> dict[str, Cell]:
@@ -173,7 +172,6 @@ EXPERIMENT = Experiment(
     name="digits",
     claim="Read pixel by pixel, gates beat a Gaussian tanh network; row by row, recurrent networks match logistic regression.",
     source="Le, Jaitly & Hinton (2015), section 4.2, on MNIST; Hochreiter & Schmidhuber (1997)",
-    duration="about two minutes",
     config=Config,
     run=run,
     plot=plot,

@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import Network, draw_all, hidden
+from experiments.common.options import check_counts
 from experiments.common.parts import Part, compute_now
 from experiments.common.sweeping import sweep
 from experiments.gradient_decay import laws
@@ -59,11 +61,11 @@ class Config:
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "hidden_size", "sequences", "seeds", "training_steps")
         if self.num_steps < 8:
-            raise ValueError(f"num_steps must be at least 8 to fit a rate; got {self.num_steps}")
+            raise ValueError(f"--num-steps must be at least 8 to fit a rate; got {self.num_steps}")
         if not self.radii or min(self.radii) <= 0:
-            raise ValueError(f"radii must be one or more positive numbers; got {self.radii}")
+            raise ValueError(f"--radii must be one or more positive numbers; got {self.radii}")
         if not self.forget_biases:
-            raise ValueError("forget_biases must be one or more numbers; got none")
+            raise ValueError("--forget-biases must be one or more numbers; got none")
 
 
 def measure(cell: Cell, config: Config, xs, labels, networks: Network, rate_of) -> dict[str, np.ndarray]:
@@ -211,7 +213,6 @@ EXPERIMENT = Experiment(
     name="gradient_decay",
     claim="Gradients decay or grow by the spectral radius times the slope per step; an LSTM adds a path ruled by its gates.",
     source="Pascanu, Mikolov & Bengio (2013), section 2; Hochreiter & Schmidhuber (1997)",
-    duration="about a minute",
     config=Config,
     run=run,
     plot=plot,

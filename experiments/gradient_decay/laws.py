@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.common.experiment import Check
+from experiments.common.checks import Check
 from recurrent import elman, gradient_decay, lstm
 from recurrent.activations import ACTIVATIONS
 from recurrent.flow import decay_rate, vanishing_bound

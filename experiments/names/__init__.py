@@ -13,8 +13,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import draw_all, hidden, logits_of, mean_loss, unstack
+from experiments.common.options import check_counts, check_shares
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import batch_keys, train
 from experiments.names.data import LANGUAGES, territory_names
@@ -49,9 +51,7 @@ class Config:
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "hidden_size", "updates", "batch_size", "seeds")
-        for name in ("dropout", "hidden_letters"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1); got {getattr(self, name)}")
+        check_shares(self, "dropout", "hidden_letters")
 
 
 def run(config: Config, part: Part = compute_now) -> Results:
@@ -151,7 +151,6 @@ EXPERIMENT = Experiment(
     name="names",
     claim="The last state tells the language of an unseen name better than the mean of all states; n-grams better than both.",
     source="Unicode CLDR; Cho et al. (2014) for the network; Cavnar & Trenkle (1994), N-gram-based text categorization",
-    duration="about a minute",
     config=Config,
     run=run,
     plot=plot,

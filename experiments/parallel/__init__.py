@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
+from experiments.common.options import check_counts
 from experiments.common.parts import Part, compute_now
 from experiments.parallel.depth import longest_chain, operations_per_step
 from experiments.parallel.figure import plot
@@ -48,7 +50,7 @@ class Config:
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "hidden_size", "long_length", "max_iterations", "rows")
         if not self.radii or not self.lengths or min(self.lengths) < 2 or min(self.radii) <= 0:
-            raise ValueError("radii must be positive and lengths at least 2; give at least one of each")
+            raise ValueError("--radii must be positive and --lengths at least 2; give at least one of each")
 
 
 class Network(NamedTuple):
@@ -205,7 +207,6 @@ EXPERIMENT = Experiment(
     name="parallel",
     claim="Newton's method evaluates a network that forgets in a few parallel iterations, whatever T; a chaotic one it cannot.",
     source="Lim et al. (2024), Gonzalez et al. (2024); linear cells: Martin & Cundy (2018), Feng et al. (2024)",
-    duration="about a minute",
     config=Config,
     run=run,
     plot=plot,

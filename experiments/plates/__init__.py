@@ -13,8 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from experiments.common import handwritten
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import draw_all, logits_of, mean_loss, unstack
+from experiments.common.options import check_counts
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import batch_keys, train
 from experiments.plates.data import plates
@@ -46,9 +48,9 @@ class Config:
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "hidden_size", "updates", "batch_size", "seeds")
         if self.slots < 2:
-            raise ValueError(f"slots must be at least 2, one to train on and one to test on; got {self.slots}")
+            raise ValueError(f"--slots must be at least 2, one to train on and one to test on; got {self.slots}")
         if self.noise < 0:
-            raise ValueError(f"noise must be at least 0; got {self.noise}")
+            raise ValueError(f"--noise must be at least 0; got {self.noise}")
 
 
 def batch_of(config: Config, images, labels, allowed, key):
@@ -152,7 +154,6 @@ EXPERIMENT = Experiment(
     name="plates",
     claim="Parameters shared over time recognise a digit wherever it stands; a model of the whole plate must see every place.",
     source="Goodfellow, Bengio & Courville (2016), Deep learning, chapter 10; LeCun et al. (1998) on shared weights",
-    duration="about a minute",
     config=Config,
     run=run,
     plot=plot,

@@ -19,7 +19,9 @@ import numpy as np
 from sklearn.neural_network import MLPClassifier
 from tqdm import tqdm
 
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
+from experiments.common.options import check_counts, check_positive
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import train_one
 from experiments.tagging.data import (
@@ -82,10 +84,8 @@ class Config:
         """Refuses values that cannot be run, before anything is computed."""
         counts = (field.name for field in dataclasses.fields(self) if field.type is int and field.name != "seed")
         check_counts(self, *counts)
-        if not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be positive and finite; got {self.learning_rate}: try 0.01")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0; got {self.seed}: give 0, 1, ...")
+        check_positive(self, "learning_rate")
+        check_counts(self, "seed", least=0)
         if self.text is not None:
             load(self)
 
@@ -222,7 +222,6 @@ EXPERIMENT = Experiment(
     name="tagging",
     claim="Labels at every step need both directions: a bidirectional LSTM tags source code better than one from the left.",
     source="Graves & Schmidhuber (2005), Framewise phoneme classification with bidirectional LSTM; Schuster & Paliwal (1997)",
-    duration="about three minutes",
     config=Config,
     run=run,
     plot=plot,

@@ -18,8 +18,10 @@ from jax import Array
 from tqdm import tqdm
 
 from experiments.common import handwritten
-from experiments.common.experiment import Check, Experiment, Results, check_counts
+from experiments.common.checks import Check
+from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import READOUTS, Network, draw_all, from_arrays, hidden, mean_loss, to_arrays, weights_of
+from experiments.common.options import check_counts, check_positive
 from experiments.common.parts import Part, compute_now
 from experiments.common.training import batch_keys, train
 from experiments.truncation.figure import STAGES, plot
@@ -59,13 +61,11 @@ class Config:
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "hidden_size", "batch_size", "updates", "networks", "batches", "repeats")
         if list(self.windows) != sorted(set(self.windows)) or any(w < 1 or STEPS % w for w in self.windows):
-            raise ValueError(f"windows must increase and divide {STEPS}; got {self.windows}: try 1 8 64")
+            raise ValueError(f"--windows must increase and divide {STEPS}; got {self.windows}: try 1 8 64")
         if self.windows[:1] != (1,) or self.windows[-1:] != (STEPS,):
-            raise ValueError(f"windows must begin with 1 and end with {STEPS}; got {self.windows}: try 1 8 64")
-        if not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be positive and finite; got {self.learning_rate}: try 0.01")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0; got {self.seed}: give 0, 1, ...")
+            raise ValueError(f"--windows must begin with 1 and end with {STEPS}; got {self.windows}: try 1 8 64")
+        check_positive(self, "learning_rate")
+        check_counts(self, "seed", least=0)
 
 
 def bias(cell: Cell, network: Network, xs: Array, labels: Array, weights: Array, window: int) -> dict[str, Array]:
@@ -197,7 +197,6 @@ EXPERIMENT = Experiment(
     name="truncation",
     claim="The gradient's bias falls as the window of truncated backpropagation grows, and is 0 at the full length.",
     source="Williams & Peng (1990); Tallec & Ollivier (2017), Unbiasing truncated backpropagation through time",
-    duration="about one minute",
     config=Config,
     run=run,
     plot=plot,

@@ -4,8 +4,10 @@ import csv
 import json
 
 import pytest
+from matplotlib.text import Text
 
 from experiments.common.command import main
+from experiments.common.figures import SHOWN, SMALLEST, WIDTH
 
 FILES = {"config.json", "metrics.csv", "summary.json", "figure.png", "figure.svg", "curves.npz", "parts"}
 SMALL = ["--hidden-size", "3", "--batch-size", "4", "--updates", "2"]
@@ -13,12 +15,22 @@ SMALL = ["--hidden-size", "3", "--batch-size", "4", "--updates", "2"]
 
 def finished(experiment, options, output):
     """Runs an experiment; returns its folder, the rows of its table, and its summary."""
-    main(experiment, [*options, "--output", str(output)])
+    main(experiment._replace(plot=lambda results: legible(experiment.plot(results))), [*options, "--output", str(output)])
     (folder,) = (output / experiment.name).iterdir()
     assert {path.name for path in folder.iterdir()} == FILES
     assert (folder / "figure.png").stat().st_size > 5000
     with (folder / "metrics.csv").open() as file:
         return folder, list(csv.DictReader(file)), json.loads((folder / "summary.json").read_text())
+
+
+def legible(figure):
+    """Checks the width of a figure, and the pixels of its smallest text where a README shows it."""
+    figure.canvas.draw()
+    assert figure.get_figwidth() == WIDTH
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    small = {text.get_text(): text.get_fontsize() / 72 * SHOWN / WIDTH for text in texts}
+    assert not {text: pixels for text, pixels in small.items() if pixels < SMALLEST}
+    return figure
 
 
 def refused(experiment, options, output, capsys) -> str:

@@ -16,7 +16,7 @@ TINY = ["--num-steps", "20", "--num-starts", "3", "--updates", "4", "--resolutio
 def test_a_run_writes_every_file_and_is_not_resumed(tmp_path):
     folder, _, summary = finished(cliff.EXPERIMENT, TINY, tmp_path)
     assert json.loads((folder / "config.json").read_text())["updates"] == 4
-    assert summary["checks"] == []
+    assert summary["options"]["updates"] == 4
     stays_finished(cliff.EXPERIMENT, TINY, folder)
 
 

@@ -1,4 +1,4 @@
-"""Breaks the library in one place at a time, and lists the breaks that no test sees: `python -m tests.mutants`."""
+"""Breaks the library or an experiment in one place at a time, and lists the breaks that no test sees: `python -m tests.mutants`."""
 
 import argparse
 import difflib
@@ -19,6 +19,7 @@ from tests.mutants.mutant import ROOT, DoesNotApply, Mutant, copy_of_source, loc
 
 ENOUGH = 0.95
 PYTEST = ["-m", "pytest", "-x", "-q", "--color=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
+PYTEST += ["-o", "pythonpath=tests"]  # the experiments come from the copy, too
 TEST_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.*?)(?: - .*)?$", re.MULTILINE)
 """Unlike a file that cannot be collected, a test that ran has "::" in its name."""
 
@@ -77,7 +78,8 @@ def _outcome(run: subprocess.CompletedProcess) -> Outcome:
 
 
 def _pytest(source: Path, tests: Iterable[str], time_limit: float) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
+    path = os.pathsep.join([str(source / "src"), str(source)])
+    environment = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, *PYTEST, *tests]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=time_limit)
 

@@ -1,6 +1,19 @@
-"""All mutants of the library."""
+"""All mutants of the library and the experiments."""
 
-from tests.mutants import backward, cells, contracts, drivers, flow, layers, numerics, parallel, seq2seq, training, wrappers
+from tests.mutants import (
+    backward,
+    cells,
+    contracts,
+    drivers,
+    experiments,
+    flow,
+    layers,
+    numerics,
+    parallel,
+    seq2seq,
+    training,
+    wrappers,
+)
 
 MUTANTS = (
     *drivers.MUTANTS,
@@ -14,4 +27,5 @@ MUTANTS = (
     *flow.MUTANTS,
     *training.MUTANTS,
     *contracts.MUTANTS,
+    *experiments.MUTANTS,
 )

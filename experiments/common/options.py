@@ -1,0 +1,70 @@
+"""Options of an experiment: the name that a message gives them, and the values that cannot be run."""
+
+import dataclasses
+import math
+import typing
+from pathlib import Path
+from typing import Any
+
+
+def option(name: str) -> str:
+    """The option of the command line that sets a field."""
+    return "--" + name.replace("_", "-")
+
+
+def check_counts(config: Any, *names: str, least: int = 1) -> None:
+    """Raises ValueError if one of these fields of a configuration is below `least`."""
+    for name in names:
+        if getattr(config, name) < least:
+            raise ValueError(f"{option(name)} must be at least {least}; got {getattr(config, name)}: give a larger number")
+
+
+def check_positive(config: Any, *names: str) -> None:
+    """Raises ValueError if one of these fields is not a positive, finite number."""
+    for name in names:
+        if not 0 < getattr(config, name) < math.inf:
+            raise ValueError(f"{option(name)} must be positive and finite; got {getattr(config, name)}: try 0.01 or 1")
+
+
+def check_shares(config: Any, *names: str) -> None:
+    """Raises ValueError if one of these fields does not lie in [0, 1)."""
+    for name in names:
+        if not 0 <= getattr(config, name) < 1:
+            raise ValueError(f"{option(name)} must lie in [0, 1); got {getattr(config, name)}: try 0.1")
+
+
+def check_numbers(config: Any) -> None:
+    """Raises ValueError if a number of a configuration, or one in a tuple, is NaN or infinite."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, float) and not math.isfinite(one):
+                raise ValueError(f"{option(field.name)} must be finite; got {one}: give a number")
+
+
+def from_json(kind: type, saved: dict[str, Any]) -> Any:
+    """Makes a configuration from what `dataclasses.asdict` and JSON made of one.
+
+    Raises:
+      ValueError: a field is missing or unknown, or the configuration refuses its values.
+    """
+    types = typing.get_type_hints(kind)
+    if set(saved) != set(types):
+        odd = ", ".join(option(name) for name in sorted(set(saved) ^ set(types)))
+        raise ValueError(f"it was written by another version of this program, which differs in {odd}")
+    return kind(**{name: _restored(types[name], value) for name, value in saved.items()})
+
+
+def _restored(kind: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    return Path(value) if isinstance(value, str) and Path in (kind, *typing.get_args(kind)) else value
+
+
+def first_difference(given: Any, saved: Any) -> str | None:
+    """Names the first field in which two configurations differ, with both values."""
+    for field in dataclasses.fields(given):
+        ours, theirs = getattr(given, field.name), getattr(saved, field.name)
+        if ours != theirs:
+            return f"{option(field.name)} {theirs}, not {ours}"
+    return None

@@ -1,0 +1,156 @@
+"""Runs as processes: interrupted, resumed, locked, on a full disk; what they say, and what they leave behind."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from runs import FILES
+
+ROOT, HERE = Path(__file__).parents[2], Path(__file__).parent
+pytestmark = pytest.mark.xdist_group("interrupted")
+
+
+def start(*options, **keywords):
+    command = [sys.executable, str(HERE / "slow_walk.py"), *map(str, options)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords
+    )  # fmt: skip
+
+
+def finish(*options, **keywords):
+    process = start(*options, **keywords)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def stopped_in_the_middle(tmp_path, by):
+    """Starts a run, waits until its first part is saved, and sends it a signal."""
+    process = start("--output", tmp_path, "--steps", 3, "--pause", 60, "--target", -1)
+    for line in process.stdout:
+        if line.startswith("part 0"):
+            break
+    process.send_signal(by)
+    _, err = process.communicate(timeout=60)
+    (folder,) = (tmp_path / "slow_walk").iterdir()
+    return process.returncode, err, folder
+
+
+def without_pause(folder):
+    """Lets the rest of a run go fast."""
+    file = folder / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "pause": 0.0}))
+
+
+def test_a_run_that_is_interrupted_tells_in_one_line_how_it_goes_on_and_does(tmp_path):
+    status, err, folder = stopped_in_the_middle(tmp_path, signal.SIGINT)
+    assert status == 130
+    assert err.strip() == f"interrupted; python -m experiments slow_walk --resume {folder} goes on from there"
+    saved = folder / "parts" / "part0.npz"
+    assert {path.name for path in folder.iterdir()} == {"config.json", "parts"}
+    before = saved.stat().st_mtime_ns
+    without_pause(folder)
+    status, out, err = finish("--resume", folder)
+    assert status == 0, err
+    assert saved.stat().st_mtime_ns == before
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert "verdict: the claim holds, all 1 criteria are met" in out
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["resumed"]
+    assert summary["options"]["steps"] == 3
+
+
+def test_a_killed_run_is_announced_and_its_lock_is_gone(tmp_path):
+    status, _, folder = stopped_in_the_middle(tmp_path, signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    without_pause(folder)
+    _, out, _ = finish("--output", tmp_path, "--steps", 3, "--target", -1)
+    assert f"note: {folder} is an interrupted run of this configuration; --resume {folder} finishes it" in out
+    status, _, err = finish("--resume", folder, "--steps", 4)
+    assert (status, err.strip()) == (1, f"error: --resume {folder}: that run has --steps 3, not 4; leave the option out")
+    assert finish("--resume", folder)[0] == 0
+
+
+def test_a_live_run_is_neither_announced_nor_entered_by_another_process(tmp_path):
+    options = ("--output", tmp_path, "--pause", 60)
+    process = start(*options)
+    try:
+        while not process.stdout.readline().startswith("part 0"):
+            pass
+        (folder,) = (tmp_path / "slow_walk").iterdir()
+        status, _, err = finish("--resume", folder)
+        assert status == 1
+        assert f"is being written by process {process.pid} on " in err
+        other = start(*options)
+        try:
+            said = [other.stdout.readline() for _ in range(3)]
+            assert said[0].startswith("slow_walk: A walk goes nowhere.")
+        finally:
+            other.kill()
+            other.communicate()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_full_disk_leaves_no_half_file_and_says_what_to_do(tmp_path):
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # what a part takes, and too little for a second line
+
+    status, _, err = finish("--output", tmp_path, preexec_fn=small_files)
+    (folder,) = (tmp_path / "slow_walk").iterdir()
+    assert status == 1
+    assert "cannot write " in err
+    assert err.strip().splitlines()[-1].endswith(f"python -m experiments slow_walk --resume {folder} goes on from there")
+    assert "Traceback" not in err
+    assert not list(folder.rglob("*.partial"))
+    assert finish("--resume", folder)[0] == 0
+
+
+def test_old_runs_that_cannot_be_read_are_named_and_skipped(tmp_path):
+    for name, text in (("a", "{"), ("b", "[1]"), ("c", "\x00")):
+        folder = tmp_path / "slow_walk" / name
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(text)
+    status, out, err = finish("--output", tmp_path)
+    assert status == 0, err
+    for name in "abc":
+        assert f"{tmp_path / 'slow_walk' / name / 'config.json'}" in out
+
+
+def test_a_missed_criterion_is_the_last_word_and_with_check_the_exit_status(tmp_path):
+    for options, expected in (((), 0), (("--check",), 1)):
+        status, out, _ = finish("--output", tmp_path, "--target", 5, *options)
+        assert status == expected
+        assert out.strip().endswith("verdict: the claim is NOT met by this run, which misses 1 of 1 criteria")
+        assert "FAIL  mean: " in out
+
+
+def test_equal_runs_write_equal_files(tmp_path):
+    for name in "ab":
+        assert finish("--output", tmp_path / name)[0] == 0
+    (one,), (two,) = (list((tmp_path / name / "slow_walk").iterdir()) for name in "ab")
+    for name in ("figure.png", "figure.svg", "curves.npz", "metrics.csv", "config.json"):
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--target", "nan"), "--target must be finite; got nan"),
+        (("--weights", "1", "inf"), "--weights must be finite; got inf"),
+        (("--output", ""), "--output must name a folder"),
+        (("--resume", "nowhere"), "--resume nowhere: there is no config.json"),
+        (("--resume",), "--resume"),
+    ],
+)
+def test_a_bad_option_is_named_and_nothing_is_written(options, message, tmp_path):
+    status, _, err = finish(*options, cwd=tmp_path)
+    assert status
+    assert message in " ".join(err.replace("│", " ").split())
+    assert not list(tmp_path.iterdir())
