@@ -69,10 +69,5 @@ def _draw_lengths(axes: Any, rows: list[dict[str, Any]]) -> None:
         found = [(int(row["size"][2:]), row["ms"]) for row in rows if row["library"] == library]
         if found:
             steps, ms = zip(*found, strict=True)
-            style = "-" if library == "explicit" else "--"
-            axes.loglog(
-                steps, ms, style, marker=marker, ms=4.5, color=colour, label="explicit (here)" if style == "-" else None
-            )
-    axes.set(xlabel="steps T", ylabel="training step (ms)", title="(c) LSTM, B8 D32 H64")
-    if rows:
-        axes.legend()
+            axes.loglog(steps, ms, "-" if library == "explicit" else "--", marker=marker, ms=4.5, color=colour)
+    axes.set(xlabel="steps T", ylabel="training step (ms)", title="(c) LSTM, B8 D32 H64; solid: explicit")

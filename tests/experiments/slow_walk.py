@@ -1,4 +1,4 @@
-"""A small experiment in parts, to be started as a process of its own, interrupted, and resumed: `python slow_walk.py --help`."""
+"""A small experiment in parts, to be started as a process, interrupted, and resumed: `python slow_walk.py --help`."""
 
 import dataclasses
 import sys

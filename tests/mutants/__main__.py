@@ -1,4 +1,4 @@
-"""Breaks the library or an experiment in one place at a time, and lists the breaks that no test sees: `python -m tests.mutants`."""
+"""Breaks library and experiments in one place at a time, and lists the breaks that no test sees: `python -m tests.mutants`."""
 
 import argparse
 import difflib
