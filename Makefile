@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MPLBACKEND ?= Agg
 export MPLBACKEND
 
-.PHONY: gradient-decay test slow-test mutants lint format benchmark clean
+.PHONY: gradient-decay test slow-test optimized-test peer-test ci mutants lint format benchmark clean
 
 ## Reproduce the gradient-decay plots (the main job).
 gradient-decay: $(VENV)/.test
@@ -17,7 +17,18 @@ test: $(VENV)/.test
 
 ## Run the long tests as well.
 slow-test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "slow or not slow"
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not peers"
+
+## Compile as users do, with all of XLA's optimisations: gradients, masks, golden files and the driver.
+optimized-test: $(VENV)/.test
+	OPTIMIZED=1 $(BIN)/python -m pytest -n auto --dist loadgroup tests/cells/test_golden.py tests/bptt tests/unrolling
+
+## Compare with torch and haiku, which the other tests do without.
+peer-test: $(VENV)/.bench $(VENV)/.test
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m peers
+
+## What every change must pass.
+ci: lint test optimized-test peer-test
 
 ## Break the library and the experiments in one place at a time, and list the breaks that no test sees.
 mutants: $(VENV)/.test

@@ -15,7 +15,8 @@ import pytest  # noqa: E402
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".jax_cache"))  # a second run compiles little
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-jax.config.update("jax_disable_most_optimizations", True)  # the tests compile far more than they run
+# the tests compile far more than they run; `make optimized-test` compiles what users run
+jax.config.update("jax_disable_most_optimizations", "OPTIMIZED" not in os.environ)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -55,5 +55,8 @@ VARIANTS = {
 }
 """Cells that differ from another entry in an option: tests of gradients run over them always, the others with `-m slow`."""
 
+LINEAR = {"diagonal", "lru", "lru-dense", "min_gru", "min_lstm"}
+"""Cells that have a linear form."""
+
 NOT_A_PLAIN_CELL = {"clip_state_gradients"}
 """Returns a cell whose gradient is deliberately not that of its step; tested on its own."""

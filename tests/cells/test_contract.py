@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers import floats, perturbed, random_array, relative_error
 from jax import export
-from registry import CELLS, INPUT, NOT_A_PLAIN_CELL, VARIANTS
+from registry import CELLS, INPUT, LINEAR, NOT_A_PLAIN_CELL, VARIANTS
 
 import recurrent
 from recurrent import check_gradients, unroll
@@ -115,10 +115,13 @@ def affine_run(cell, params, xs, state):
     return state, cell.linear.output(params, states, xs)
 
 
+def test_linear_cells_are_those_that_say_so():
+    assert {name for name in CELLS if setting(name)[0].linear} == LINEAR
+
+
+@pytest.mark.parametrize("name", [entry(name) for name in sorted(LINEAR)])
 def test_the_linear_form_is_the_step(name):
     cell, params, xs, state = setting(name)
-    if cell.linear is None:
-        pytest.skip("not linear in its state")
     assert_close(affine_run(cell, params, xs, state), runner(name)(params, xs, state))
     one = cell.linear.algebra.one(state)
     assert_close(cell.linear.algebra.product(one, state), state, 0)
@@ -297,9 +300,8 @@ def exact_outputs_and_gradient(name):
     return outputs_and_gradient(cell, params, xs, "autodiff")
 
 
+@pytest.mark.parametrize("name", [entry(name) for name in CELLS if name != "learned_state"])  # its state is a parameter
 def test_bfloat16_parameters_keep_a_float32_state(name):
-    if name == "learned_state":
-        pytest.skip("its state is a parameter")
     cell = CELLS[name](param_dtype=jnp.bfloat16)
     xs = jax.ShapeDtypeStruct((T, B, INPUT), jnp.float32)
     final, _ = jax.eval_shape(functools.partial(unroll, cell), jax.eval_shape(cell.init, jax.random.key(0)), xs)

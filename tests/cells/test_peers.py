@@ -132,9 +132,11 @@ def test_flax(peer):
     assert_same(peer, (weights, xs, state), expected)
 
 
+@pytest.mark.peers
 @by_name(HAIKU_PEERS)
 def test_haiku(peer):
-    hk = pytest.importorskip("haiku")
+    import haiku as hk
+
     xs, state = inputs_and_state(peer.cell)
 
     def unrolled(xs, state):
@@ -150,10 +152,12 @@ def test_haiku(peer):
     assert_same(peer, (weights, xs, state), expected)
 
 
+@pytest.mark.peers
 @by_name(TORCH_PEERS)
 def test_torch_packed_sequences(peer):
     """Rows of different lengths: held final states, outputs of 0 and inputs without gradient in the padding."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     network = getattr(torch.nn, peer.name)(INPUT, HIDDEN, dtype=torch.float64)
     weights = draw(dict(network.named_parameters()), seed=0, scale=0.5)
     arguments = (weights, *inputs_and_state(peer.cell))

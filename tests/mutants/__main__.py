@@ -18,7 +18,7 @@ from tests.mutants.library import MUTANTS
 from tests.mutants.mutant import ROOT, DoesNotApply, Mutant, copy_of_source, located
 
 ENOUGH = 0.95
-PYTEST = ["-m", "pytest", "-x", "-q", "--color=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
+PYTEST = ["-m", "pytest", "-x", "-q", "--color=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow and not peers"]
 PYTEST += ["-o", "pythonpath=tests"]  # the experiments come from the copy, too
 TEST_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.*?)(?: - .*)?$", re.MULTILINE)
 """Unlike a file that cannot be collected, a test that ran has "::" in its name."""
