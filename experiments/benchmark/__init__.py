@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from experiments.benchmark.figure import draw_ratios
 from experiments.benchmark.networks import GATES, NETWORKS, OWN, SIZES, TABLE, Network, Size, flops
-from experiments.benchmark.peers import PEERS, has
+from experiments.benchmark.peers import JAX_PEERS, PEERS, has
 from experiments.benchmark.worker import Worker
 from experiments.common.checks import Check, at_least, at_most
 from experiments.common.experiment import Experiment, Results
@@ -41,7 +41,6 @@ from experiments.common.parts import Part, compute_now
 DISTRIBUTIONS = {"jax": "jax", "flax": "flax", "dm-haiku": "haiku", "equinox": "equinox", "torch": "torch"}
 """Distributions whose versions are told, with what they are imported as."""
 PACKAGES = {"flax linen": "flax", "flax nnx": "flax", "haiku": "haiku", "equinox": "equinox", "torch": "torch"}
-JAX_PEERS = ("flax linen", "flax nnx", "haiku", "equinox")
 TOLERANCE = 1e-4
 """Largest relative difference of losses and gradients, in float32, that counts as the same computation."""
 

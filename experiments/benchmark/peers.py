@@ -15,6 +15,7 @@ from recurrent import unroll
 
 PEERS = ("explicit", "autodiff", "flax linen", "flax nnx", "haiku", "equinox", "torch")
 """The first two are this project: `unroll` with `backprop="explicit"` and `backprop="autodiff"`."""
+JAX_PEERS = ("flax linen", "flax nnx", "haiku", "equinox")
 
 
 class Layer(NamedTuple):
