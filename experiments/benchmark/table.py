@@ -74,7 +74,8 @@ def long(rows: list[dict[str, Any]]) -> list[str]:
     lines.append("|---" * (5 + len(others)) + "|")
     for (network, size), libraries in grouped(rows, "training step").items():
         own = libraries["explicit"]
-        cells = [f"| {network} | {size} | {own['ms']:.3g} | {own["MB over autodiff's"]:.2f} | {own['compile s']:.2f} |"]
+        memory = own["MB over autodiff's"]
+        cells = [f"| {network} | {size} | {own['ms']:.3g} | {memory:.2f} | {own['compile s']:.2f} |"]
         lines.append("".join([*cells, *(f" {ratio(libraries.get(peer))} |" for peer in others)]))
     return lines
 
