@@ -128,9 +128,9 @@ def results_of(ratios):
 
 
 GOOD = {
-    ("lstm", "S"): {"autodiff": 1.5, "flax linen": 1.3, "torch": 1.2},
-    ("lstm", "M"): {"autodiff": 1.5, "flax linen": 1.4, "torch": 1.2},
-    ("gru, reset after", "M"): {"autodiff": 1.5, "flax linen": 1.5, "flax nnx": 1.4, "torch": 1.3},
+    ("lstm", "S"): {"autodiff": 1.25, "flax linen": 1.3, "torch": 1.2},
+    ("lstm", "M"): {"autodiff": 1.3, "flax linen": 1.4, "torch": 1.2},
+    ("gru, reset after", "M"): {"autodiff": 1.3, "flax linen": 1.5, "flax nnx": 1.4, "torch": 1.3},
     ("stack", "S"): {"autodiff": 1.4},
 }
 
@@ -148,7 +148,11 @@ def test_good_times_meet_every_criterion():
 @pytest.mark.parametrize(
     ("setting", "changes", "name"),
     [
-        (("lstm", "S"), {"flax linen": 1.01}, "explicit against the best JAX library, worst row"),  # its interval crosses 1
+        (
+            ("lstm", "S"),
+            {"flax linen": 1.01, "autodiff": 1.0},
+            "explicit against the best JAX library, worst row",
+        ),  # its interval crosses 1
         (("lstm", "S"), {"autodiff": 1.1}, None),
         (("lstm", "M"), {"autodiff": 1.6}, "autodiff against the best JAX library, worst row"),
         (("stack", "S"), {"autodiff": 1.2}, "explicit against autodiff, own cells, geometric mean"),

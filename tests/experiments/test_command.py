@@ -76,7 +76,9 @@ def test_flags_of_xla_are_set_before_the_experiment_runs(monkeypatch, tmp_path):
         seen.append(os.environ.get("XLA_FLAGS"))
         return Results([], {}, {})
 
-    monkeypatch.setattr(cliff, "EXPERIMENT", cliff.EXPERIMENT._replace(run=run, plot=lambda results: plt.figure()))
+    monkeypatch.setattr(
+        cliff, "EXPERIMENT", cliff.EXPERIMENT._replace(run=run, plot=lambda results: plt.figure(), check=lambda *_: [])
+    )
     for given in (None, "--xla_cpu_enable_fast_math=false"):
         monkeypatch.delenv("XLA_FLAGS", raising=False)
         if given:
