@@ -55,6 +55,9 @@ VARIANTS = {
 }
 """Cells that differ from another entry in an option: tests of gradients run over them always, the others with `-m slow`."""
 
+KINDS = {"elman-tanh", "lstm", "lru", "stack", "dropout", "learned_state", "output_recurrence"}
+"""One cell of each kind of state: an array, a pair, complex numbers, a tree, keys and counters, a parameter, an output."""
+
 LINEAR = {"diagonal", "lru", "lru-dense", "min_gru", "min_lstm"}
 """Cells that have a linear form."""
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import time
 import traceback
 from collections.abc import Callable
@@ -81,6 +82,7 @@ class Worker:
 
 
 def _serve(connection: Any, peer: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends its workers
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # on a GPU, the libraries share its memory
     requests = {"prepare": _Bench(peer).prepare, "gemm": gemm_rate, "costs": _costs}
     bench = requests["prepare"].__self__

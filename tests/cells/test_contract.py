@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers import floats, perturbed, random_array, relative_error
 from jax import export
-from registry import CELLS, INPUT, LINEAR, NOT_A_PLAIN_CELL, VARIANTS
+from registry import CELLS, INPUT, KINDS, LINEAR, NOT_A_PLAIN_CELL, VARIANTS
 
 import recurrent
 from recurrent import check_gradients, unroll
@@ -46,6 +46,8 @@ def entry(name, *marks):
 
 
 every_cell = pytest.mark.parametrize("name", [entry(name) for name in CELLS])
+kinds_of_state = pytest.mark.parametrize("name", [entry(name, *[pytest.mark.slow] * (name not in KINDS)) for name in CELLS])
+"""For what the driver does with any state: one cell of each kind always, the others with `-m slow`."""
 
 
 @pytest.fixture(params=[entry(name, *[pytest.mark.slow] * (name in VARIANTS)) for name in CELLS])
@@ -162,12 +164,14 @@ def test_no_combinator_leaves_a_linear_form_that_lies(inner):
         assert_close(affine_run(outer, params, xs, state), unroll(outer, params, xs, state))
 
 
+@kinds_of_state
 def test_batch_equals_vmap(name):
     cell, params, xs, state = setting(name)
     rows = jax.vmap(lambda x, s: unroll(cell, params, x, s), in_axes=(1, 0), out_axes=(0, 1))
     assert_close(rows(xs, state), runner(name)(params, xs, state))
 
 
+@kinds_of_state
 def test_a_masked_row_is_the_unpadded_row(name):
     _, params, xs, state = setting(name)
     lengths = jnp.array([T, 1, 0])
@@ -180,6 +184,7 @@ def test_a_masked_row_is_the_unpadded_row(name):
         assert all(not leaf[length:, row].any() for leaf in jax.tree.leaves(ys))
 
 
+@kinds_of_state
 def test_holes_and_front_padding_skip_steps(name):
     _, params, xs, state = setting(name)
     keep = np.array([False, False, True, False, True, True, False])
@@ -189,6 +194,7 @@ def test_holes_and_front_padding_skip_steps(name):
     assert_close(jax.tree.map(lambda y: y[keep], ys), short_ys)
 
 
+@kinds_of_state
 @pytest.mark.parametrize("backprop", ["autodiff", "explicit"])
 def test_nan_in_the_padding_reaches_neither_values_nor_gradients(name, backprop):
     cell, params, xs, state = setting(name)
@@ -202,6 +208,7 @@ def test_nan_in_the_padding_reaches_neither_values_nor_gradients(name, backprop)
     assert_close(value_and_grad(params, poisoned), value_and_grad(params, xs), 1e-14)
 
 
+@kinds_of_state
 def test_resets_separate_sequences_and_stop_gradients(name):
     cell, params, xs, state = setting(name)
     at = 4
@@ -219,6 +226,7 @@ def test_resets_separate_sequences_and_stop_gradients(name):
     assert np.any(past[at:])
 
 
+@kinds_of_state
 def test_chunked_equals_whole(name):
     _, params, xs, state = setting(name)
     mask, resets = flags()
@@ -228,6 +236,7 @@ def test_chunked_equals_whole(name):
     assert_close((last, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)), (final, ys))
 
 
+@kinds_of_state
 def test_reverse_is_flip_forward_flip(name):
     _, params, xs, state = setting(name)
     mask, resets = flags()
@@ -308,6 +317,7 @@ def test_bfloat16_parameters_keep_a_float32_state(name):
     assert all(leaf.dtype == jnp.float32 for leaf in floats(final))
 
 
+@kinds_of_state
 @pytest.mark.parametrize("backprop", ["autodiff", "explicit"])
 def test_lowers_for_cpu_cuda_and_tpu(name, backprop):
     cell = CELLS[name]()
