@@ -53,8 +53,7 @@ def _line(axis, name: str, place: int, found: list[Interval], factor: float = 1.
     places = np.arange(len(found)) + 0.07 * place
     bounds = np.stack([middle - low, high - middle])
     bars = {"color": COLOURS[name], "marker": MARKERS[name], "markersize": 6, "capsize": 3, "linewidth": 1.6}
-    joined = axis.errorbar(places[:-1], middle[:-1], bounds[:, :-1], linestyle=STYLES[name], label=name, **bars)
-    joined.lines[2][0].set_linestyle("-")
+    axis.errorbar(places[:-1], middle[:-1], bounds[:, :-1], linestyle=STYLES[name], label=name, **bars)
     axis.errorbar(places[-1:], middle[-1:], bounds[:, -1:], linestyle="none", **bars)
 
 
@@ -74,8 +73,8 @@ def _finding(results: Results, settings: list[Setting]) -> str:
     if len(settings) == 1:
         return found
     change = growth(results, first, last, GATED, "tanh Gaussian")
-    grown = "has grown" if change.low > 0 else "has shrunk" if change.high < 0 else "has not surely changed"
-    return f"{found}; since {first.delay} blank steps its lead over the Gaussian one {grown}"
+    grows = "grows" if change.low > 0 else "shrinks" if change.high < 0 else "does not surely change"
+    return f"{found}; its lead over the Gaussian one {grows} with the delay"
 
 
 def _words(found: Interval) -> str:

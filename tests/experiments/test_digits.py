@@ -221,9 +221,9 @@ def test_there_is_no_verdict_for_delays_that_the_criteria_do_not_speak_of():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({}, ("60 points ahead of a Gaussian", "40 points ahead of an orthogonal one", "has grown")),
+        ({}, ("60 points ahead of a Gaussian", "40 points ahead of an orthogonal one", "one grows with the delay")),
         ({"tanh_orthogonal": (0.92, 0.95, 0.8)}, ("5 points behind an orthogonal one",)),
-        ({"tanh_Gaussian": (0.2, 0.90, 0.7)}, ("not told apart from a Gaussian", "has shrunk")),
+        ({"tanh_Gaussian": (0.2, 0.90, 0.7)}, ("not told apart from a Gaussian", "one shrinks with the delay")),
     ],
 )
 def test_the_title_says_what_was_found(changed, said):
