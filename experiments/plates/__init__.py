@@ -15,14 +15,16 @@ models share split, seed, batches and test plates.
 
 What is chosen: learning rate, of 0.001, 0.003 and 0.01, and one of two variants: mean or maximum over time (GRU,
 convolution), 64 or 256 units (MLP), no penalty or 0.001 (logistic regression). So every model has six trials, judged by the
-accuracy on validation digits at the trained places in the first two runs. Places never trained choose nothing.
+accuracy on validation digits at the trained places in the first two runs. Places never trained choose nothing. The older
+GRU, which averages its states, is kept beside these models; it chooses its learning rate only.
 
 Criteria, on the lower or upper bounds of Student's 95 % intervals over runs. At places never trained (1) the GRU and (3) the
 convolution get at least 0.85; (2) the GRU and (4) the convolution lose there at most 0.05 of what they get at trained places;
 (5) the MLP and (6) logistic regression get at most 0.3. (1), (2) and (5) are older targets, then for medians of 3 seeds. (7)
-is a known limit: without the empty margin, the GRU loses at least 0.1 at the last place. There it is read out while it still
-reads, which never happens at the other places. The difference between GRU and convolution is reported with its interval; it
-has no target.
+is a limit that was known of the older GRU: without the empty margin, the GRU loses at least 0.1 at the last place, where it is
+read out while it still reads. (7) was missed: the GRU chose the maximum of its states, which a digit reaches before it ends.
+So (8), added when (7) had been seen and before it was measured itself, asks the same of the older GRU. The difference between
+GRU and convolution is reported with its interval; it has no target.
 
 What a sceptic can still say: folds share most of their training digits, so that runs are not quite independent. One digit on
 an empty plate is the easiest case of a moved pattern. Places differ by whole digits; a GRU might count columns, were there
@@ -44,7 +46,7 @@ from experiments.common.parts import Part, compute_now
 from experiments.plates.comparisons import LABELS, at_never_trained, at_trained, gru_minus_convolution, lost_without_margin
 from experiments.plates.data import Digits, Run, trained_slots
 from experiments.plates.figure import plot
-from experiments.plates.models import candidates
+from experiments.plates.models import OLDER, candidates
 from experiments.plates.splits import draw_splits
 from experiments.plates.trials import study
 
@@ -55,7 +57,7 @@ LOSS = 0.05
 UNSHARED = 0.3
 """What the other models may reach there; fixed in advance."""
 MARGIN = 0.1
-"""What the GRU must lose at the last place without the margin; fixed in advance."""
+"""What the GRUs must lose at the last place without the margin; fixed in advance."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +103,7 @@ def draw_runs(config: Config, labels: np.ndarray) -> list[Run]:
 
 
 def run(config: Config, part: Part = compute_now) -> Results:
-    """Trains and tests the four models."""
+    """Trains and tests the models."""
     images, labels = handwritten.load()
     runs, digits = draw_runs(config, labels), Digits(jnp.asarray(images), jnp.asarray(labels))
     rows: list[dict[str, Any]] = []
@@ -141,10 +143,11 @@ def _rows(places: np.ndarray, about: dict[str, Any], margin: str) -> list[dict[s
 
 
 def check(config: Config, results: Results) -> list[Check]:
-    """Tests the seven criteria fixed in advance."""
+    """Tests the eight criteria."""
     del config
     never = {name: of_mean(at_never_trained(results, name)) for name in LABELS}
     lost = {name: of_mean(at_trained(results, name) - at_never_trained(results, name)) for name in LABELS}
+    lost_at_the_end = {name: lost_without_margin(results, name) for name in ("gru", OLDER)}
     return [
         at_least("(1) GRU at places never trained", never["gru"], TARGET),
         at_most("(2) what the GRU loses there", lost["gru"], LOSS),
@@ -152,7 +155,8 @@ def check(config: Config, results: Results) -> list[Check]:
         at_most("(4) what the convolution loses there", lost["convolution"], LOSS),
         at_most("(5) MLP at places never trained", never["mlp"], UNSHARED),
         at_most("(6) logistic regression at places never trained", never["linear"], UNSHARED),
-        at_least("(7) what the GRU loses at the last place without the margin", lost_without_margin(results, "gru"), MARGIN),
+        at_least("(7) what the GRU loses at the last place without the margin", lost_at_the_end["gru"], MARGIN),
+        at_least("(8) what the older GRU loses there, which averages its states", lost_at_the_end[OLDER], MARGIN),
     ]
 
 

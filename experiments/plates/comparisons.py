@@ -5,12 +5,14 @@ import numpy as np
 from experiments.common.experiment import Results
 from experiments.common.intervals import Interval, of_mean
 from experiments.plates.data import trained_slots
+from experiments.plates.models import OLDER
 
 LABELS = {
     "gru": "GRU, reading columns",
     "convolution": "convolution over columns",
     "mlp": "MLP on the whole plate",
     "linear": "logistic regression on the whole plate",
+    OLDER: "GRU, states averaged",
 }
 
 

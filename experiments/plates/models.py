@@ -16,7 +16,9 @@ CLASSES, ROWS, WIDTH = 10, 8, 8
 """Digits, pixels per column, and columns that one window of the convolution sees: those of one digit."""
 POOLS: dict[str, Callable[[Array], Array]] = {"mean": mean_over_time, "max": lambda features: features.max(axis=0)}
 """How features `[T, n, f]` become those of a plate, `[n, f]`."""
-SHARED = ("gru", "convolution")
+OLDER = "gru_mean"
+"""The GRU of the older experiment, whose states are averaged."""
+SHARED = ("gru", "convolution", OLDER)
 """Models that read plates of any length."""
 
 
@@ -88,7 +90,7 @@ def linear_model(columns: int, penalty: float) -> Model:
 
 
 def candidates(units: int, slots: int) -> dict[str, dict[str, Model]]:
-    """The models with the variants that each of them chooses from, two for each."""
+    """The models with the variants that each of them chooses from: two for each, but one for the older GRU."""
     columns = WIDTH * slots + WIDTH
     channels = channels_for(gru_model(units, "mean").size())
     return {
@@ -96,6 +98,7 @@ def candidates(units: int, slots: int) -> dict[str, dict[str, Model]]:
         "convolution": {pool: convolution_model(channels, pool) for pool in POOLS},
         "mlp": {f"{width} units": mlp_model(columns, width) for width in (64, 256)},
         "linear": {f"penalty {penalty:g}": linear_model(columns, penalty) for penalty in (0.0, 1e-3)},
+        OLDER: {"mean": gru_model(units, "mean")},
     }
 
 
