@@ -19,6 +19,7 @@ class Split(NamedTuple):
 
 def draw_splits(labels: np.ndarray, folds: int, seed: int) -> list[Split]:
     """Sets validation digits aside for good, and tests each of the others in one of the splits; all parts are stratified."""
-    rest, validation = train_test_split(np.arange(len(labels)), test_size=VALIDATION, random_state=seed, stratify=labels)
+    parted = train_test_split(np.arange(len(labels)), test_size=VALIDATION, random_state=seed, stratify=labels)
+    rest, validation = map(np.asarray, parted)
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed).split(rest, labels[rest])
     return [Split(rest[training], validation, rest[test]) for training, test in parts]

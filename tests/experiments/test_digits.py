@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.usefixtures("users_numerics"),
 ]  # compiled networks are shared
 
-BRIEF = dataclasses.replace(digits.Config(), updates=300, folds=2, seeds=1, delays=(0,))
+BRIEF = dataclasses.replace(digits.Config(), updates=300, folds=2, seeds=1, delays=(0,), learning_rates=(0.01,))
 SETTING = trials.Setting("row by row", 8, 0)
 TANH = cells.NETWORKS["tanh orthogonal"]
 
