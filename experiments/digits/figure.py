@@ -4,58 +4,82 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from experiments.common.experiment import Results
-from experiments.common.figures import running_mean
+from experiments.common.figures import PALETTE, headline
+from experiments.common.intervals import Interval, of_mean
+from experiments.digits.cells import NETWORKS
+from experiments.digits.comparisons import LOGISTIC, OLDER, gain, growth, scores
+from experiments.digits.trials import Setting
 
-COLOURS = {"tanh Gaussian": "#000000", "tanh orthogonal": "#56B4E9", "IRNN": "#E69F00", "LSTM": "#0072B2", "GRU": "#D55E00"}
-MARKERS = dict(zip(COLOURS, "os^Dv", strict=True))
-STYLES = dict(zip(COLOURS, (":", "--", "-.", "-", (0, (5, 1))), strict=True))
+COLOURS = dict(zip(NETWORKS, (PALETTE[6], PALETTE[5], PALETTE[4], PALETTE[1], PALETTE[2]), strict=True))
+MARKERS = dict(zip(NETWORKS, "os^Dv", strict=True))
+STYLES = dict(zip(NETWORKS, (":", "--", "-.", "-", (0, (5, 1))), strict=True))
+GATED = "GRU orthogonal"
 
 
 def plot(results: Results):
-    """Draws test accuracies of all settings, and the losses of the last state's networks in both readings."""
-    figure, axes = plt.subplots(1, 3, figsize=(21, 7.5), layout="constrained", width_ratios=(2.1, 1, 1))
-    _accuracies(axes[0], results)
-    for axis, letter, reading in ((axes[1], "b", "pixel by pixel"), (axes[2], "c", "row by row")):
-        _losses(axis, letter, reading, results)
-    figure.suptitle(_finding(results), fontsize=14)
+    """Draws test accuracies by delay, and what the orthogonal GRU gains over the other networks."""
+    delays = list(dict.fromkeys(row["delay"] for row in results.rows if row["reading"] == "row by row"))
+    settings = [Setting("row by row", 8, delay) for delay in delays]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.4), layout="constrained")
+    _accuracies(left, results, settings)
+    _gains(right, results, settings)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    headline(figure, _finding(results, settings))
     return figure
 
 
-def _finding(results: Results) -> str:
-    median = {(r["reading"], r["readout"], r["network"]): r["median"] for r in results.rows}
-    pixel = ", ".join(f"{name} {median['pixel by pixel', 'last state', name]:.1%}" for name in COLOURS)
-    return (
-        f"Digits pixel by pixel, last state: {pixel}.\nRow by row the best network reaches "
-        f"{results.summary['best network row by row']:.1%}; logistic regression on all pixels at once "
-        f"{results.summary['logistic regression']:.1%} (medians over seeds, test accuracy)"
+def _accuracies(axis, results: Results, settings: list[Setting]) -> None:
+    for i, name in enumerate(NETWORKS):
+        _line(axis, name, i - 2, [of_mean(scores(results, name, s)) for s in (*settings, OLDER)])
+    linear = of_mean(scores(results, LOGISTIC)).middle
+    axis.axhline(linear, color="grey", linestyle="--", linewidth=1, label="logistic regression, all pixels at once")
+    axis.axhline(0.1, color="grey", linestyle=":", linewidth=1, label="chance")
+    _name_places(axis, settings)
+    axis.set(title="(a) Accuracy on test digits: mean and its 95 % interval over runs", ylabel="accuracy", ylim=(0, 1.03))
+
+
+def _gains(axis, results: Results, settings: list[Setting]) -> None:
+    for i, name in enumerate(NETWORKS):
+        if name != GATED:
+            _line(axis, name, i - 2, [gain(results, s, GATED, name) for s in (*settings, OLDER)], 100)
+    axis.axhline(0, color="black", linewidth=0.8)
+    _name_places(axis, settings)
+    axis.set(title=f"(b) {GATED} minus each other network, run by run", ylabel="difference in accuracy, percentage points")
+
+
+def _line(axis, name: str, place: int, found: list[Interval], factor: float = 1.0) -> None:
+    """Draws means with their intervals, joined over the delays; the older setting, which is no delay, stands alone."""
+    low, middle, high = factor * np.array(found).T
+    places = np.arange(len(found)) + 0.07 * place
+    bounds = np.stack([middle - low, high - middle])
+    bars = {"color": COLOURS[name], "marker": MARKERS[name], "markersize": 6, "capsize": 3, "linewidth": 1.6}
+    axis.errorbar(places[:-1], middle[:-1], bounds[:, :-1], linestyle=STYLES[name], label=name, **bars)
+    axis.errorbar(places[-1:], middle[-1:], bounds[:, -1:], linestyle="none", **bars)
+
+
+def _name_places(axis, settings: list[Setting]) -> None:
+    names = [f"row by row,\n{s.delay} blank steps" for s in settings]
+    axis.set_xticks(range(len(names) + 1), [*names, "pixel by pixel,\nno blank steps"])
+    axis.axvline(len(names) - 0.5, color="lightgrey", linewidth=0.8)
+
+
+def _finding(results: Results, settings: list[Setting]) -> str:
+    first, last = settings[0], settings[-1]
+    gaussian, orthogonal = (_words(gain(results, last, GATED, f"tanh {matrix}")) for matrix in ("Gaussian", "orthogonal"))
+    found = (
+        f"{last.delay} blank steps after a digit, an orthogonal GRU that starts out remembering is {gaussian} a Gaussian tanh "
+        f"network and {orthogonal} an orthogonal one"
     )
+    if len(settings) == 1:
+        return found
+    change = growth(results, first, last, GATED, "tanh Gaussian")
+    grows = "grows" if change.low > 0 else "shrinks" if change.high < 0 else "does not surely change"
+    return f"{found}; its lead over the Gaussian one {grows} with the delay"
 
 
-def _accuracies(axis, results: Results) -> None:
-    groups = list(dict.fromkeys((r["reading"], r["readout"]) for r in results.rows if r["readout"]))
-    for i, (name, colour) in enumerate(COLOURS.items()):
-        scores = [results.curves[f"accuracy/{reading}/{readout}/{name}"] for reading, readout in groups]
-        places = np.arange(len(groups)) + (i - 2) * 0.18
-        low, middle, high = (np.array([f(s) for s in scores]) for f in (np.min, np.median, np.max))
-        axis.vlines(places, low, high, color=colour, linewidth=2)
-        axis.plot(places, middle, MARKERS[name], color=colour, markersize=9, label=name)
-        for place, value, top in zip(places, middle, high, strict=True):
-            axis.annotate(f"{100 * value:.1f}", (place, top), (0, 6), textcoords="offset points", ha="center", fontsize=9)
-    axis.axhline(results.summary["logistic regression"], color="grey", linestyle="--", label="logistic regression")
-    axis.axhline(results.summary["most frequent digit"], color="grey", linestyle=":", label="most frequent digit")
-    axis.set_xticks(np.arange(len(groups)), [f"{reading},\n{readout}" for reading, readout in groups])
-    axis.set(title="(a) Test accuracy in %: median, lowest and highest seed", ylabel="test accuracy", ylim=(0, 1.08))
-    axis.legend(fontsize=10, loc="lower right")
-
-
-def _losses(axis, letter: str, reading: str, results: Results) -> None:
-    for name, colour in COLOURS.items():
-        loss = results.curves[f"loss/{reading}/last state/{name}"]
-        smooth = running_mean(loss, 50)
-        updates = np.arange(loss.shape[1] - smooth.shape[1], loss.shape[1]) + 1
-        axis.semilogy(updates, np.median(smooth, axis=0), color=colour, linestyle=STYLES[name], linewidth=2, label=name)
-        axis.fill_between(updates, smooth.min(axis=0), smooth.max(axis=0), color=colour, alpha=0.12, linewidth=0)
-    axis.axhline(np.log(10), color="grey", linewidth=0.5, label="chance: ln 10")
-    axis.set(title=f"({letter}) Training, {reading}, last state: median and range", xlabel="update")
-    axis.set_ylabel("loss (nats), mean of 50 updates")
-    axis.legend(fontsize=9)
+def _words(found: Interval) -> str:
+    if found.low > 0:
+        return f"{100 * found.middle:.0f} points ahead of"
+    if found.high < 0:
+        return f"{-100 * found.middle:.0f} points behind"
+    return "not told apart from"

@@ -1,28 +1,63 @@
-"""Parameters shared over time: a digit learned at some places of a plate, recognised at places where it was never seen.
+"""Weights shared over the columns of a plate: a digit learned at some places, recognised at places where it was never seen.
 
-The plate ends with an empty margin of one digit's width. Without it, a digit at the last place would be read out while it is
-still being read, which never happens at the other places: there the same GRU falls to 55 %.
+Claim: models that share weights over time, recurrent or convolutional, recognise a digit wherever it stands; a model with
+weights for every pixel of the plate must see every place. What carries over is the sharing: a GRU has no advantage by this
+claim.
+
+A plate has six places of 8 columns, one digit at one of them, noise on every pixel, and an empty margin of 8 columns at its
+end. Digits are learned at places 0, 2 and 4, and tested at all six. Models: a GRU that reads columns; a convolution over the
+same columns, windows as wide as a digit, with as many parameters; an MLP on the whole plate, which has more parameters;
+logistic regression on the whole plate.
+
+Data: a fifth of the digits is for validation only, in all runs. The others are split into five stratified folds; each is
+tested once with models trained on the other four, twice over with different seeds. That makes 10 runs. Within a run all
+models share split, seed, batches and test plates.
+
+What is chosen: learning rate, of 0.001, 0.003 and 0.01, and one of two variants: mean or maximum over time (GRU,
+convolution), 64 or 256 units (MLP), no penalty or 0.001 (logistic regression). So every model has six trials, judged by the
+accuracy on validation digits at the trained places in the first two runs. Places never trained choose nothing. The older
+GRU, which averages its states, is kept beside these models; it chooses its learning rate only.
+
+Criteria, on the lower or upper bounds of Student's 95 % intervals over runs. At places never trained (1) the GRU and (3) the
+convolution get at least 0.85; (2) the GRU and (4) the convolution lose there at most 0.05 of what they get at trained places;
+(5) the MLP and (6) logistic regression get at most 0.3. (1), (2) and (5) are older targets, then for medians of 3 seeds. (7)
+is a limit that was known of the older GRU: without the empty margin, the GRU loses at least 0.1 at the last place, where it is
+read out while it still reads. (7) was missed: the GRU chose the maximum of its states, which a digit reaches before it ends.
+So (8), added when (7) had been seen and before it was measured itself, asks the same of the older GRU. The difference between
+GRU and convolution is reported with its interval; it has no target.
+
+What a sceptic can still say: folds share most of their training digits, so that runs are not quite independent. One digit on
+an empty plate is the easiest case of a moved pattern. Places differ by whole digits; a GRU might count columns, were there
+fewer trained places. The variants of the models differ, and so does what six trials buy them.
 """
 
 import dataclasses
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
 
 from experiments.common import handwritten
-from experiments.common.checks import Check
+from experiments.common.checks import Check, at_least, at_most
 from experiments.common.experiment import Experiment, Results
-from experiments.common.networks import draw_all, logits_of, mean_loss, unstack
+from experiments.common.intervals import of_mean
 from experiments.common.options import check_counts
 from experiments.common.parts import Part, compute_now
-from experiments.common.training import batch_keys, train
-from experiments.plates.data import plates
-from experiments.plates.figure import LABELS, plot
-from recurrent import gru, unroll
-from recurrent.layers import mean_over_time
+from experiments.plates.comparisons import LABELS, at_never_trained, at_trained, gru_minus_convolution, lost_without_margin
+from experiments.plates.data import Digits, Run, trained_slots
+from experiments.plates.figure import plot
+from experiments.plates.models import OLDER, candidates
+from experiments.plates.splits import draw_splits
+from experiments.plates.trials import study
+
+TARGET = 0.85
+"""Accuracy of models that share weights, at places never trained; fixed in advance."""
+LOSS = 0.05
+"""What they may lose there; fixed in advance."""
+UNSHARED = 0.3
+"""What the other models may reach there; fixed in advance."""
+MARGIN = 0.1
+"""What the GRUs must lose at the last place without the margin; fixed in advance."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,128 +67,106 @@ class Config:
     slots: int = 6
     """Places on a plate, each 8 columns wide; training uses the even ones, counted from 0."""
     hidden_size: int = 64
-    """Units of the GRU."""
-    updates: int = 800
-    """Updates of the GRU."""
-    batch_size: int = 64
+    """Units of the GRU; the convolution has as many parameters as it."""
+    updates: int = 500
+    """Updates per training."""
+    batch_size: int = 32
     """Plates per update."""
+    learning_rates: tuple[float, ...] = (0.001, 0.003, 0.01)
+    """Learning rates to choose from, of Adam at the start; they fall to 0 along a cosine."""
     noise: float = 0.1
     """Standard deviation of the noise on every pixel."""
-    seeds: int = 3
-    """Networks of each kind."""
+    folds: int = 5
+    """Parts of the digits that are tested in turn."""
+    seeds: int = 2
+    """Models of each kind per fold."""
     seed: int = 0
-    """Seed of the split and the networks."""
+    """Seed of splits, models and plates."""
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
         check_counts(self, "hidden_size", "updates", "batch_size", "seeds")
+        check_counts(self, "folds", least=2)
+        check_counts(self, "seed", least=0)
         if self.slots < 2:
-            raise ValueError(f"--slots must be at least 2, one to train on and one to test on; got {self.slots}")
+            raise ValueError(f"--slots must be at least 2, one to train on and one to test on; got {self.slots}: try 6")
         if self.noise < 0:
-            raise ValueError(f"--noise must be at least 0; got {self.noise}")
+            raise ValueError(f"--noise must be at least 0; got {self.noise}: try 0.1")
+        if not self.learning_rates or len(set(self.learning_rates)) < len(self.learning_rates) or min(self.learning_rates) <= 0:
+            raise ValueError(f"--learning-rates must be positive and differ; got {self.learning_rates}: try 0.001 0.01")
 
 
-def batch_of(config: Config, images, labels, allowed, key):
-    """Draws plates with digits at allowed places."""
-    k_image, k_slot, k_noise = jax.random.split(key, 3)
-    chosen = jax.random.choice(k_image, len(labels), (config.batch_size,))
-    slot = jax.random.choice(k_slot, allowed, (config.batch_size,))
-    noise = config.noise * jax.random.normal(k_noise, (config.batch_size, 8, 8 * config.slots + 8))
-    return plates(images[chosen], slot, config.slots, noise), labels[chosen]
+def draw_runs(config: Config, labels: np.ndarray) -> list[Run]:
+    """One run per seed and fold; neighbours differ in the fold."""
+    splits = draw_splits(labels, config.folds, config.seed)
+    return [Run(splits[i % config.folds], 1000 * config.seed + i) for i in range(config.folds * config.seeds)]
 
 
 def run(config: Config, part: Part = compute_now) -> Results:
-    """Trains a GRU and two models of the whole plate, and tests each at every place."""
+    """Trains and tests the models."""
     images, labels = handwritten.load()
-    order = np.random.default_rng(config.seed).permutation(len(labels))
-    cut = len(order) * 7 // 10
-    seen, unseen = ((images[chosen], labels[chosen]) for chosen in (order[:cut], order[cut:]))
-    trained_slots = np.arange(0, config.slots, 2)
-    accuracy = {
-        "gru": part("gru", lambda: {"accuracy": _gru(config, seen, unseen, trained_slots)})["accuracy"],
-        **part("whole", lambda: _whole(config, seen, unseen, trained_slots)),
-    }
-    rows = [
-        {"model": LABELS[name], "place": slot, "trained": "yes" if slot in trained_slots else "never",
-         "accuracy": float(np.median(values[:, slot])), "worst seed": float(values[:, slot].min())}
-        for name, values in accuracy.items() for slot in range(config.slots)
-    ]  # fmt: skip
-    others = [slot for slot in range(config.slots) if slot not in trained_slots]
-    summary = {"chance": 0.1}
-    for name, values in accuracy.items():
-        summary[f"{name}, trained places"] = float(np.median(values[:, trained_slots].mean(axis=1)))
-        summary[f"{name}, places never trained"] = float(np.median(values[:, others].mean(axis=1)))
-    return Results(rows, summary, accuracy)
+    runs, digits = draw_runs(config, labels), Digits(jnp.asarray(images), jnp.asarray(labels))
+    rows: list[dict[str, Any]] = []
+    curves: dict[str, np.ndarray] = {}
+    summary: dict[str, Any] = {"runs": len(runs), "test digits": sum(len(r.split.test) for r in runs[: config.folds])}
+    for name, variants in candidates(config.hidden_size, config.slots).items():
+        found = part(name, lambda variants=variants, name=name: study(config, variants, digits, runs, name))
+        variant = str(found["variant"])
+        curves[name] = found["places"]
+        about = {
+            "model": LABELS[name],
+            "chosen": f"{variant}, {found['rate'].item():g}",
+            "parameters": variants[variant].size(),
+        }
+        rows.extend(_rows(found["places"], about, "yes"))
+        summary[f"{name}, training digits"] = float(found["training"].mean())
+        if "no margin" in found:
+            curves[f"{name}, no margin"] = found["no margin"]
+            rows.extend(_rows(found["no margin"], about, "no"))
+    results = Results(rows, summary, curves)
+    for name in LABELS:
+        summary[f"{name}, trained places"] = of_mean(at_trained(results, name))
+        summary[f"{name}, places never trained"] = of_mean(at_never_trained(results, name))
+    summary["GRU minus convolution, places never trained"] = gru_minus_convolution(results)
+    return results
 
 
-def _gru(config: Config, seen, unseen, trained_slots) -> np.ndarray:
-    cell = gru(8, config.hidden_size)
-    networks = draw_all(cell, jax.random.split(jax.random.key(config.seed), config.seeds), 10, config.hidden_size)
-
-    def features(network, columns):
-        return mean_over_time(unroll(cell, network.cell, columns, backprop="explicit")[1])
-
-    def loss_of(network, given, key):
-        images, labels, allowed = given
-        columns, targets = batch_of(config, images, labels, allowed, key)
-        return mean_loss(network, features(network, columns), targets)
-
-    given = *map(jnp.asarray, seen), jnp.asarray(trained_slots)
-    batches = batch_keys(config.seed, config.seeds, config.updates)
-    stacked, _ = train(loss_of, networks, batches, 3e-3, "plates", given=given)
-    images, labels = unseen
-
-    @jax.jit
-    def accuracies(network):
-        def at(slot):
-            noise = config.noise * jax.random.normal(jax.random.key(slot), (len(labels), 8, 8 * config.slots + 8))
-            columns = plates(jnp.asarray(images), jnp.full(len(labels), slot), config.slots, noise)
-            guesses = logits_of(network, features(network, columns)).argmax(axis=-1)
-            return jnp.mean(guesses == jnp.asarray(labels))
-
-        return jnp.stack([at(slot) for slot in range(config.slots)])
-
-    return np.stack([np.asarray(accuracies(network)) for network in unstack(stacked)])
-
-
-def _whole(config: Config, seen, unseen, trained_slots) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(config.seed)
-
-    def flat(images, slot):
-        noise = config.noise * rng.normal(size=(len(images), 8, 8 * config.slots + 8)).astype(np.float32)
-        columns = np.asarray(plates(jnp.asarray(images), jnp.asarray(slot), config.slots, noise))
-        return columns.transpose(1, 0, 2).reshape(len(images), -1)
-
-    def scores(model):
-        images, labels = unseen
-        return [model.score(flat(images, np.full(len(images), slot)), labels) for slot in range(config.slots)]
-
-    images, ys = np.tile(seen[0], (3, 1, 1)), np.tile(seen[1], 3)
-    xs = flat(images, rng.choice(trained_slots, len(images)))
-    mlps = [
-        MLPClassifier(hidden_layer_sizes=(config.hidden_size,), early_stopping=True, random_state=s).fit(xs, ys)
-        for s in range(config.seeds)
-    ]
-    linear = LogisticRegression(max_iter=1000, C=0.1).fit(xs, ys)
-    return {"mlp": np.array([scores(m) for m in mlps]), "linear": np.array([scores(linear)])}
+def _rows(places: np.ndarray, about: dict[str, Any], margin: str) -> list[dict[str, Any]]:
+    """The accuracies of one model by place."""
+    trained = trained_slots(places.shape[1])
+    rows = []
+    for place, values in enumerate(places.T):
+        accuracy = of_mean(values)
+        seen = {"margin": margin, "place": place, "trained": "yes" if place in trained else "never"}
+        rows.append({**about, **seen, "accuracy": accuracy.middle, "low": accuracy.low, "high": accuracy.high})
+    return rows
 
 
 def check(config: Config, results: Results) -> list[Check]:
-    """Tests that the shared parameters carry over to unseen places, and that those of the window do not."""
+    """Tests the eight criteria."""
     del config
-    gap = results.summary["gru, trained places"] - results.summary["gru, places never trained"]
-    ours, mlp = (results.summary[f"{name}, places never trained"] for name in ("gru", "mlp"))
+    never = {name: of_mean(at_never_trained(results, name)) for name in LABELS}
+    lost = {name: of_mean(at_trained(results, name) - at_never_trained(results, name)) for name in LABELS}
+    lost_at_the_end = {name: lost_without_margin(results, name) for name in ("gru", OLDER)}
     return [
-        Check("accuracy of the GRU at places never trained", ours, "at least 0.85", ours >= 0.85),
-        Check("what the GRU loses there", gap, "at most 0.05", gap <= 0.05),
-        Check("accuracy of the MLP there", mlp, "at most 0.3", mlp <= 0.3),
+        at_least("(1) GRU at places never trained", never["gru"], TARGET),
+        at_most("(2) what the GRU loses there", lost["gru"], LOSS),
+        at_least("(3) convolution at places never trained", never["convolution"], TARGET),
+        at_most("(4) what the convolution loses there", lost["convolution"], LOSS),
+        at_most("(5) MLP at places never trained", never["mlp"], UNSHARED),
+        at_most("(6) logistic regression at places never trained", never["linear"], UNSHARED),
+        at_least("(7) what the GRU loses at the last place without the margin", lost_at_the_end["gru"], MARGIN),
+        at_least("(8) what the older GRU loses there, which averages its states", lost_at_the_end[OLDER], MARGIN),
     ]
 
 
 EXPERIMENT = Experiment(
     name="plates",
-    claim="Parameters shared over time recognise a digit wherever it stands; a model of the whole plate must see every place.",
-    source="Goodfellow, Bengio & Courville (2016), Deep learning, chapter 10; LeCun et al. (1998) on shared weights",
+    claim=(
+        "Models that share weights over time, recurrent or convolutional, recognise a digit wherever it stands; "
+        "a model of the whole plate must see every place."
+    ),
+    source="Goodfellow, Bengio & Courville (2016), Deep learning, chapters 9 and 10; LeCun et al. (1998) on shared weights",
     config=Config,
     run=run,
     plot=plot,

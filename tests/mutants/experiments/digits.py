@@ -1,0 +1,83 @@
+"""Bugs in `digits`."""
+
+from tests.mutants.mutant import Mutant
+
+_TRIALS, _CELLS = "experiments/digits/trials.py", "experiments/digits/cells.py"
+_COMPARISONS = "experiments/digits/comparisons.py"
+_LEAK = ("test_digits.py::test_networks_learn_nothing_of_the_digits_they_are_tested_on",)
+_CHOICE = ("test_digits.py::test_the_learning_rate_is_chosen_on_validation_digits_alone",)
+_GATES = ("test_digits.py::test_only_update_gates_start_out_remembering",)
+_CHECKS = ("test_digits.py::test_each_criterion_can_be_missed", "test_digits.py::test_all_criteria_can_be_met")
+
+MUTANTS = (
+    Mutant(
+        "digits: test accuracy of training digits",
+        _TRIALS,
+        "score(network, run.split.test)",
+        "score(network, run.split.training)",
+        _LEAK,
+    ),
+    Mutant(
+        "digits: batches of all digits",
+        _TRIALS,
+        "choice(run.split.training, ",
+        "choice(np.concatenate(run.split), ",
+        _LEAK,
+    ),
+    Mutant(
+        "digits: learning rate chosen on test digits",
+        _TRIALS,
+        "score(n, run.split.validation)",
+        "score(n, run.split.test)",
+        _CHOICE,
+    ),
+    Mutant(
+        "digits: validation on the fold that is tested",
+        "experiments/digits/splits.py",
+        "Split(rest[training], validation, rest[test])",
+        "Split(rest[training], rest[test], rest[test])",
+        ("test_digits.py::test_every_digit_is_for_validation_or_tested_once",),
+    ),
+    Mutant(
+        "digits: no delay",
+        _TRIALS,
+        "((0, setting.delay), ",
+        "((0, 0), ",
+        ("test_digits.py::test_a_digit_is_read_in_order_and_then_nothing",),
+    ),
+    Mutant(
+        "digits: the bias of another gate",
+        _CELLS,
+        "(zeros, remembering(steps), zeros)",
+        "(remembering(steps), zeros, zeros)",
+        _GATES,
+    ),
+    Mutant(
+        "digits: gates that start out forgetting",
+        _CELLS,
+        "return -jnp.log(",
+        "return jnp.log(",
+        _GATES,
+    ),
+    Mutant(
+        "digits: a GRU with as many units as tanh",
+        _CELLS,
+        'if family == "tanh":',
+        "if family:",
+        ("test_digits.py::test_networks_have_equally_many_parameters",),
+    ),
+    Mutant(
+        "digits: growth of a gain inverted",
+        _COMPARISONS,
+        "of_mean(late - early)",
+        "of_mean(early - late)",
+        _CHECKS,
+    ),
+    Mutant(
+        "digits: the older criterion of another network",
+        "experiments/digits/__init__.py",
+        'gain(results, OLDER, "GRU orthogonal, no bias", "tanh Gaussian")',
+        'gain(results, OLDER, "GRU orthogonal", "tanh Gaussian")',
+        _CHECKS,
+    ),
+)
