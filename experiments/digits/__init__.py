@@ -49,10 +49,10 @@ from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import Interval, of_mean
 from experiments.common.options import check_counts
 from experiments.common.parts import Part, compute_now
+from experiments.common.splits import draw_splits
 from experiments.digits.cells import NETWORKS, make_cell, size, width
 from experiments.digits.comparisons import LOGISTIC, OLDER, gain, growth, scores
 from experiments.digits.figure import plot
-from experiments.digits.splits import draw_splits
 from experiments.digits.trials import TRIALS, Digits, Run, Setting, study
 
 LONGEST = 128

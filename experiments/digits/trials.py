@@ -12,9 +12,9 @@ from jax import Array
 from tqdm import tqdm
 
 from experiments.common.networks import Network, draw, logits_of, mean_loss
+from experiments.common.splits import Split
 from experiments.common.training import clipped_adam, descend, start
 from experiments.digits.cells import CLASSES, Kind, make_cell, width
-from experiments.digits.splits import Split
 from recurrent import elman, gru, unroll
 
 TRIALS = 2

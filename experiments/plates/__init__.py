@@ -43,11 +43,11 @@ from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import check_counts
 from experiments.common.parts import Part, compute_now
+from experiments.common.splits import draw_splits
 from experiments.plates.comparisons import LABELS, at_never_trained, at_trained, gru_minus_convolution, lost_without_margin
 from experiments.plates.data import Digits, Run, trained_slots
 from experiments.plates.figure import plot
 from experiments.plates.models import OLDER, candidates
-from experiments.plates.splits import draw_splits
 from experiments.plates.trials import study
 
 TARGET = 0.85

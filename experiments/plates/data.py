@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from experiments.plates.splits import Split
+from experiments.common.splits import Split
 
 
 class Digits(NamedTuple):

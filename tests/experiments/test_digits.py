@@ -11,8 +11,8 @@ from runs import SMALL, finished, refused
 from experiments import digits
 from experiments.common import handwritten
 from experiments.common.experiment import Results
+from experiments.common.splits import Split, draw_splits
 from experiments.digits import cells, comparisons, figure, trials
-from experiments.digits.splits import Split, draw_splits
 
 pytestmark = [
     pytest.mark.xdist_group("digits_agreement"),

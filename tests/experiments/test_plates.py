@@ -12,8 +12,8 @@ from experiments import plates
 from experiments.common import handwritten
 from experiments.common.experiment import Results
 from experiments.common.networks import Network
+from experiments.common.splits import Split, draw_splits
 from experiments.plates import comparisons, data, figure, models, trials
-from experiments.plates.splits import Split, draw_splits
 
 pytestmark = [pytest.mark.xdist_group("names_plates"), pytest.mark.usefixtures("users_numerics")]
 

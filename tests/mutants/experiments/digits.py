@@ -33,7 +33,7 @@ MUTANTS = (
     ),
     Mutant(
         "digits: validation on the fold that is tested",
-        "experiments/digits/splits.py",
+        "experiments/common/splits.py",
         "Split(rest[training], validation, rest[test])",
         "Split(rest[training], rest[test], rest[test])",
         ("test_digits.py::test_every_digit_is_for_validation_or_tested_once",),
