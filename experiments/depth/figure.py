@@ -13,20 +13,19 @@ from experiments.depth import findings
 
 LOOKS = {"plain": (PALETTE[1], "s", "--"), "residual": (PALETTE[0], "o", "-"), "dense": (PALETTE[2], "^", "-.")}
 """Colour, marker and line of every kind."""
+TICKS = (0, 1, 3, 10, 30, 100)
 
 
 def plot(results: Results) -> Any:
-    """Draws accuracies against depth, and what deleted layers cost."""
+    """Draws errors against depth, and what deleted layers cost."""
     figure, (tested, trained, deleted) = plt.subplots(1, 3, figsize=(WIDTH, 4.6), layout="constrained")
     _by_depth(tested, results, "accuracy")
-    for name, line in (("logistic regression", (0, (5, 2))), ("chance", ":")):
-        tested.axhline(results.summary[name], color="0.5", linestyle=line, linewidth=1, label=name)
-    tested.set(title="(a) Test digits", ylabel="accuracy: mean, 95 % interval", ylim=(0, 1.03))
-    tested.legend(loc="lower left")
+    linear = 100 * (1 - results.summary["logistic regression"])
+    tested.axhline(linear, color="0.5", linestyle=(0, (5, 2)), linewidth=1, label="logistic regression")
+    tested.set(title="(a) Test digits")
+    tested.legend(loc="upper left", handlelength=3)
     _by_depth(trained, results, "training")
-    trained.axhline(results.summary["chance"], color="0.5", linestyle=":", linewidth=1, label="chance")
-    trained.set(title="(b) Training digits", ylabel="accuracy: mean, 95 % interval", ylim=(0, 1.03))
-    trained.legend(loc="lower left")
+    trained.set(title="(b) Training digits")
     _deleted(deleted, results)
     headline(figure, finding(results))
     return figure
@@ -40,7 +39,7 @@ def finding(results: Results) -> str:
     place = "falls behind" if gain.low > 0 else "is ahead of" if gain.high < 0 else "is not told apart from"
     worth = "less than" if skip.high < plain.low else "more than" if skip.low > plain.high else "not surely less than"
     return (
-        f"With {deepest} layers, each kind at its own learning rate, a plain stack {place} a residual one; deleting the median "
+        f"With {deepest} layers, each at its own learning rate, a plain stack {place} a residual one; deleting the median "
         f"layer costs the residual stack {worth} a plain one of {depth} layers ({100 * skip.middle:.0f} against "
         f"{100 * plain.middle:.0f} points of accuracy)"
     )
@@ -49,14 +48,17 @@ def finding(results: Results) -> str:
 def _by_depth(axis: Any, results: Results, name: str) -> None:
     depths = findings.depths(results)
     for shift, (kind, (colour, marker, line)) in zip((0.94, 1.0, 1.06), LOOKS.items(), strict=True):
-        found = np.array([of_mean(results.curves[f"{name}/{kind}/{depth}"]) for depth in depths])
+        found = np.array([of_mean(100 * (1 - results.curves[f"{name}/{kind}/{depth}"])) for depth in depths])
         errors = np.abs(found[:, [0, 2]] - found[:, [1]]).T
         look = {"color": colour, "marker": marker, "linestyle": line, "markersize": 5, "capsize": 3}
         axis.errorbar(shift * np.array(depths), found[:, 1], yerr=errors, label=kind, **look)
     axis.set_xscale("log", base=2)
     axis.set_xticks(depths, [str(depth) for depth in depths])
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xlabel("layers")
+    axis.set_yscale("symlog", linthresh=1)
+    axis.set_yticks(TICKS, [str(tick) for tick in TICKS])
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.set(xlabel="layers", ylabel="wrong digits (%): mean, 95 % interval", ylim=(0, 100))
 
 
 def _deleted(axis: Any, results: Results) -> None:
@@ -71,6 +73,6 @@ def _deleted(axis: Any, results: Results) -> None:
         axis.plot(layers, found[:, 1], label=f"{kind}, {depth} layers", **look)
         axis.fill_between(layers, found[:, 0], found[:, 2], color=colour, alpha=0.18, linewidth=0)
     axis.axhline(0, color="0.5", linewidth=0.8)
-    axis.set(title="(c) One layer deleted: mean, 95 % interval", xlabel="the layer deleted, from the bottom")
-    axis.set(ylabel="test accuracy lost (points)", ylim=(-8, 112))
-    axis.legend(loc="upper right")
+    axis.set(title="(c) One layer deleted", xlabel="the layer deleted, from the bottom")
+    axis.set(ylabel="test accuracy lost (points): mean, 95 % interval", ylim=(-8, 112))
+    axis.legend(loc="upper right", handlelength=3)

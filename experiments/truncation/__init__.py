@@ -1,6 +1,6 @@
 """Truncated backpropagation through time: what a short window costs in gradient, in a linear network and in an LSTM.
 
-Claim. The gradient's bias falls as the window grows: in a linear network by a closed form, in an LSTM with every longer window.
+Claim. The bias of a truncated gradient falls as the window grows: by a closed form in linear networks, steadily in LSTMs.
 
 Criteria, fixed before this experiment was run; each compares the unfavourable bound of a 95 % interval (Student):
 
@@ -236,7 +236,7 @@ def check(config: Config, results: Results) -> list[Check]:
 
 EXPERIMENT = Experiment(
     name="truncation",
-    claim="The bias of a truncated gradient falls as the window grows: by a closed form in a linear network, steadily in LSTMs.",
+    claim="The bias of a truncated gradient falls as the window grows: by a closed form in linear networks, steadily in LSTMs.",
     source="Williams & Peng (1990); Tallec & Ollivier (2017), Unbiasing truncated backpropagation through time",
     config=Config,
     run=run,

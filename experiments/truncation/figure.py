@@ -59,7 +59,7 @@ def _linear(axis: Any, results: Results) -> None:
     axis.set_yscale("log")
     axis.legend(loc="lower left")
     _name(axis, "(a) Linear networks, input kernel", windows)
-    axis.set_ylabel("relative error of the gradient: mean, 95 % interval")
+    axis.set_ylabel("error of the gradient, relative: mean, 95 %")
 
 
 def _lstm(axis: Any, results: Results) -> None:
@@ -70,9 +70,9 @@ def _lstm(axis: Any, results: Results) -> None:
             look = {"color": COLOURS[readout], "linestyle": LINES[stage], "marker": MARKERS[stage, readout]}
             _points(axis, windows, found, label=f"{stage}, {readout}", **look)
     axis.set_ylim(0, 1.04)
-    axis.legend(loc="lower left")
+    axis.legend(loc="lower left", handlelength=3)
     _name(axis, "(b) LSTM on digits, all parameters", windows)
-    axis.set_ylabel("relative error of the gradient: mean, 95 % interval")
+    axis.set_ylabel("error of the gradient, relative: mean, 95 %")
 
 
 def _times(axis: Any, results: Results) -> None:
@@ -81,7 +81,7 @@ def _times(axis: Any, results: Results) -> None:
     bounds = [Interval(*values) for values in zip(low, middle, high, strict=True)]
     _points(axis, windows, bounds, color=PALETTE[2], marker="o", linestyle="-")
     axis.set_ylim(0, 1.15 * high.max())
-    _name(axis, "(c) LSTM, one gradient of the last state", windows)
+    _name(axis, "(c) LSTM, time of a gradient", windows)
     axis.set_ylabel("milliseconds: median, quartiles")
 
 
