@@ -19,9 +19,10 @@ Data. Gradients are measured on digits that the networks are trained on, as trun
 nothing is chosen, and there is no baseline but the law. The learning rate is that of the earlier version.
 
 What a sceptic could say. The law is for the input kernel, noise that is white and a loss that does not depend on it: the
-recurrent kernel's gradients at two lags are correlated, and the digits' pixels too. For the LSTM there is no law, so that all
-that is tested is the direction. Its error says nothing about where training with short windows ends. Only windows that divide
-the sequence are allowed: with others the last window is shorter than its name says.
+recurrent kernel's gradients at two lags are correlated, and the digits' pixels too. At ρ = 1.05 the law is near 1 at every
+window, so that 5 % of it are easily met. For the LSTM there is no law, so that all that is tested is the direction. Its error
+says nothing about where training with short windows ends. Only windows that divide the sequence are allowed: with others the
+last window is shorter than its name says.
 
 Time and memory are described and not tested: forward without a tape up to the last window, forward and backward within it,
 which is what truncation saves for the last state's loss; the gradient is that of `unroll_truncated`.

@@ -59,7 +59,7 @@ def _linear(axis: Any, results: Results) -> None:
     axis.set_yscale("log")
     axis.legend(loc="lower left")
     _name(axis, "(a) Linear networks, input kernel", windows)
-    axis.set_ylabel("error of the gradient, relative: mean, 95 %")
+    axis.set_ylabel("relative error of the gradient: mean, 95 %")
 
 
 def _lstm(axis: Any, results: Results) -> None:
@@ -72,7 +72,7 @@ def _lstm(axis: Any, results: Results) -> None:
     axis.set_ylim(0, 1.04)
     axis.legend(loc="lower left", handlelength=3)
     _name(axis, "(b) LSTM on digits, all parameters", windows)
-    axis.set_ylabel("error of the gradient, relative: mean, 95 %")
+    axis.set_ylabel("relative error of the gradient: mean, 95 %")
 
 
 def _times(axis: Any, results: Results) -> None:

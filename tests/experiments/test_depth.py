@@ -195,17 +195,17 @@ def test_labels_that_only_a_leak_could_learn_are_not_learned(noise, monkeypatch)
 def test_depth_runs(tmp_path, monkeypatch):
     few = tuple(part[:100] for part in handwritten.split())
     monkeypatch.setattr(handwritten, "split", lambda: few)
-    sizes = ["--hidden-size", "3", "--dense-size", "2", "--batch-size", "4", "--updates", "2", "--depths", "2", "3"]
+    sizes = ["--hidden-size", "3", "--dense-size", "2", "--batch-size", "4", "--updates", "2", "--depths", "3"]
     options = ["--learning-rates", "0.001", "0.01", "--pilots", "1", "--seeds", "2"]
     folder, rows, summary = finished(depth.EXPERIMENT, [*sizes, *options], tmp_path)
     assert (summary["training digits"], summary["validation digits"], summary["test digits"]) == (80, 20, 100)
     assert summary["checks"] == []
-    assert len(rows) == 3 * 2 + 2
-    assert len(list(folder.glob("parts/*.npz"))) == 1 + 2 * 6 + 2
+    assert len(rows) == 3 + 2
+    assert len(list(folder.glob("parts/*.npz"))) == 1 + 2 * 3 + 2
     with np.load(folder / "curves.npz") as curves:
         assert curves["lost/residual/3"].shape == (2, 2)
         assert curves["norms/dense/3"].shape == (2, 3)
-        assert curves["trials/plain/2"].shape == (2, 1)
+        assert curves["trials/plain/3"].shape == (2, 1)
 
 
 @pytest.mark.parametrize(
