@@ -33,6 +33,7 @@ behind. Several stacks, residual ones of 32 layers among them, take the highest 
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -132,8 +133,9 @@ def run(config: Config, part: Part = compute_now) -> Results:
             curves[f"trials/{kind}/{depth}"] = tried
             rows[kind, depth] = _row(kind, depth, rate, count_used(networks), measured)
     for kind, depth in to_cut(config, curves):
-        options = (*stacks[kind, depth], digits.test, f"cutting {kind} {depth}")
-        cut = part(f"lesions-{kind}-{depth}", lambda options=options: lesions.cut_accuracies(*options))
+        layer, networks = stacks[kind, depth]
+        cutting = functools.partial(lesions.cut_accuracies, layer, networks, digits.test, f"cutting {kind} {depth}")
+        cut = part(f"lesions-{kind}-{depth}", cutting)
         curves[f"lost/{kind}/{depth}"] = cut["whole"][:, None] - cut["without"]
         rows[kind, depth] |= _costs(curves[f"lost/{kind}/{depth}"])
     (_, labels), (_, test_labels) = digits.training, digits.test

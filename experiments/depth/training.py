@@ -1,7 +1,7 @@
 """Training and scoring of stacks, each at a learning rate of its own."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -34,7 +34,7 @@ def accuracies(layer: Layer, networks: Network, digits: tuple[Array, Array]) -> 
 def train_each(
     layer: Layer,
     networks: Network,
-    rates: Sequence[float],
+    rates: np.ndarray,
     keys: Array,
     batch_size: int,
     digits: tuple[Array, Array],

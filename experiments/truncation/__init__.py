@@ -30,6 +30,7 @@ which is what truncation saves for the last state's loss; the gradient is that o
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -161,7 +162,7 @@ def _trained(config: Config, cell: Cell, networks: Network, xs: Array, labels: A
     return {**to_arrays(found), "loss": losses}
 
 
-def _lstm_errors(cell: Cell, stages: dict[str, Network], xs: Array, labels: Array, window: int) -> dict[str, np.ndarray]:
+def _lstm_errors(cell: Cell, stages: Mapping[Any, Network], xs: Array, labels: Array, window: int) -> dict[str, np.ndarray]:
     """Relative errors and cosines `[network, batch]` of every stage and readout; `xs` is `[step, batch, row, 1]`."""
 
     @jax.jit

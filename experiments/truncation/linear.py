@@ -50,7 +50,7 @@ def of_input_kernel(cell: Cell, params) -> Cell:
 
     return Cell(
         init=lambda key: cell.init(key).input_kernel,
-        initial_state=lambda kernel, batch_shape=(): cell.initial_state(whole(kernel), batch_shape),
+        initial_state=lambda params, batch_shape=(): cell.initial_state(whole(params), batch_shape),
         step=lambda kernel, state, x_t: cell.step(whole(kernel), state, x_t),
     )
 

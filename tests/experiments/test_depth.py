@@ -157,7 +157,7 @@ def test_one_program_trains_at_every_rate_as_the_common_one_does():
         batch = jax.random.randint(key, (4,), 0, len(labels))
         return mean_loss(network, training.features_of(layer, network, xs[:, batch]), labels[batch])
 
-    ours = training.train_each(layer, several, [1e-3, 1e-1], keys, 4, digits, "rates")
+    ours = training.train_each(layer, several, np.array([1e-3, 1e-1]), keys, 4, digits, "rates")
     for i, rate in enumerate((1e-3, 1e-1)):
         theirs, _ = train(loss_of, several, keys, rate, "one rate", given=digits)
         for own, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
