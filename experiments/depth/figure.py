@@ -1,103 +1,78 @@
 """The figure of `depth`."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import NullLocator
 
 from experiments.common.experiment import Results
+from experiments.common.figures import PALETTE, WIDTH, headline
+from experiments.common.intervals import of_mean
+from experiments.depth import findings
 
-COLOURS = {"plain": "#D55E00", "residual": "#0072B2", "dense": "#009E73"}
-MARKERS = {"plain": "s", "residual": "o", "dense": "^"}
+LOOKS = {"plain": (PALETTE[1], "s", "--"), "residual": (PALETTE[0], "o", "-"), "dense": (PALETTE[2], "^", "-.")}
+"""Colour, marker and line of every kind."""
+TICKS = (0, 1, 3, 10, 30, 100)
 
 
-def plot(results: Results):
-    """Draws learning against depth, gradients before training, and what deleted and swapped layers cost."""
-    figure, axes = plt.subplots(2, 3, figsize=(18, 10.5), layout="constrained")
-    rows = {kind: [row for row in results.rows if row["stack"] == kind] for kind in COLOURS}
-    cut = [(row["stack"], row["depth"]) for kind in COLOURS for row in rows[kind] if "one deleted" in row]
-    _by_depth(axes[0, 0], results, rows, "accuracy")
-    axes[0, 0].axhline(results.summary["logistic regression"], color="grey", linestyle="--", label="logistic regression")
-    axes[0, 0].axhline(results.summary["chance"], color="grey", linestyle=":", label="most frequent digit")
-    axes[0, 0].set(title="(a) Test accuracy: median and range of seeds", ylabel="test accuracy", ylim=(0, 1.04))
-    _by_depth(axes[0, 1], results, rows, "training_loss")
-    axes[0, 1].axhline(np.log(10), color="grey", linestyle=":", label="chance: ln 10")
-    axes[0, 1].set(title="(b) Loss on the training digits", ylabel="loss after training (nats)", yscale="log")
-    _gradients(axes[0, 2], results, rows)
-    _single(axes[1, 0], results, cut)
-    _several(axes[1, 1], results, cut, "deleted", "(e) Random layers deleted", "layers deleted (lines as in d)")
-    swappable = [key for key in cut if key[0] != "dense"]
-    _several(
-        axes[1, 2], results, swappable, "swapped", "(f) Random layers changing places", "pairs swapped, one after the other"
-    )
-    for axis in (*axes[0], axes[1, 0], axes[1, 2]):  # (e) shows the stacks of (d)
-        axis.legend(fontsize=10)
-    figure.suptitle(_finding(rows), fontsize=14)
+def plot(results: Results) -> Any:
+    """Draws errors against depth, and what deleted layers cost."""
+    figure, (tested, trained, deleted) = plt.subplots(1, 3, figsize=(WIDTH, 4.6), layout="constrained")
+    _by_depth(tested, results, "accuracy")
+    linear = 100 * (1 - results.summary["logistic regression"])
+    tested.axhline(linear, color="0.5", linestyle=(0, (5, 2)), linewidth=1, label="logistic regression")
+    tested.set(title="(a) Test digits")
+    tested.legend(loc="upper left", handlelength=3)
+    _by_depth(trained, results, "training")
+    trained.set(title="(b) Training digits")
+    _deleted(deleted, results)
+    headline(figure, finding(results))
     return figure
 
 
-def _finding(rows) -> str:
-    deepest = {kind: rows[kind][-1] for kind in COLOURS}
-    reached = ", ".join(f"{kind} {row['test']:.1%}" for kind, row in deepest.items())
-    plain = next(row for row in rows["plain"] if "one deleted" in row)
-    skip = deepest["residual"]
+def finding(results: Results) -> str:
+    """Says in words what the intervals tell apart."""
+    deepest, costs = findings.depths(results)[-1], {key: findings.cost(results, *key) for key in findings.cut(results)}
+    gain, skip = findings.gain(results, "residual", deepest), costs["residual", deepest]
+    (depth, plain) = next((depth, cost) for (kind, depth), cost in costs.items() if kind == "plain")
+    place = "falls behind" if gain.low > 0 else "is ahead of" if gain.high < 0 else "is not told apart from"
+    worth = "less than" if skip.high < plain.low else "more than" if skip.low > plain.high else "not surely less than"
     return (
-        f"{skip['depth']} layers, test accuracy: {reached}. Deleting one layer costs the residual stack of {skip['depth']} "
-        f"{100 * skip['one deleted']:.1f} points\n(median layer; {100 * skip['worst deleted']:.1f} the worst one), the plain "
-        f"stack of {plain['depth']} {100 * plain['one deleted']:.1f} points (median layer)"
+        f"With {deepest} layers, each at its own learning rate, a plain stack {place} a residual one; deleting the median "
+        f"layer costs the residual stack {worth} a plain one of {depth} layers ({100 * skip.middle:.0f} against "
+        f"{100 * plain.middle:.0f} points of accuracy)"
     )
 
 
-def _by_depth(axis, results: Results, rows, name: str) -> None:
-    depths = [row["depth"] for row in rows["plain"]]
-    for kind, colour in COLOURS.items():
-        values = np.stack([results.curves[f"{name}/{kind}/{depth}"] for depth in depths])
-        low, middle, high = (f(values, axis=1) for f in (np.min, np.median, np.max))
-        axis.plot(depths, middle, MARKERS[kind], linestyle="-", color=colour, label=kind)
-        axis.fill_between(depths, low, high, color=colour, alpha=0.15, linewidth=0)
+def _by_depth(axis: Any, results: Results, name: str) -> None:
+    depths = findings.depths(results)
+    for shift, (kind, (colour, marker, line)) in zip((0.94, 1.0, 1.06), LOOKS.items(), strict=True):
+        found = np.array([of_mean(100 * (1 - results.curves[f"{name}/{kind}/{depth}"])) for depth in depths])
+        errors = np.abs(found[:, [0, 2]] - found[:, [1]]).T
+        look = {"color": colour, "marker": marker, "linestyle": line, "markersize": 5, "capsize": 3}
+        axis.errorbar(shift * np.array(depths), found[:, 1], yerr=errors, label=kind, **look)
     axis.set_xscale("log", base=2)
     axis.set_xticks(depths, [str(depth) for depth in depths])
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xlabel("layers")
+    axis.set_yscale("symlog", linthresh=1)
+    axis.set_yticks(TICKS, [str(tick) for tick in TICKS])
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.set(xlabel="layers", ylabel="wrong digits (%): mean, 95 % interval", ylim=(0, 100))
 
 
-def _gradients(axis, results: Results, rows) -> None:
-    for kind, colour in COLOURS.items():
-        norms = results.curves[f"norms/{kind}/{rows[kind][-1]['depth']}"]
-        layers = np.arange(1, norms.shape[1] + 1)
-        axis.semilogy(layers, np.median(norms, axis=0), color=colour, marker=MARKERS[kind], markersize=4, label=kind)
-        axis.fill_between(layers, norms.min(axis=0), norms.max(axis=0), color=colour, alpha=0.15, linewidth=0)
-    axis.set(title="(c) Gradient before training", xlabel="layer, from the bottom")
-    axis.set_ylabel("norm of the loss's gradient")
-
-
-def _style(cut, kind: str, depth: int) -> dict:
-    """The deeper of two stacks of one kind is drawn solid."""
-    deepest = depth == max(d for k, d in cut if k == kind)
-    filled = {} if deepest else {"markerfacecolor": "white"}
-    return {"color": COLOURS[kind], "marker": MARKERS[kind], "linestyle": "-" if deepest else "--", **filled}
-
-
-def _single(axis, results: Results, cut) -> None:
+def _deleted(axis: Any, results: Results) -> None:
+    cut = findings.cut(results)
     for kind, depth in cut:
-        one = np.median(results.curves[f"one/{kind}/{depth}"], axis=0)
-        style = _style(cut, kind, depth)
-        axis.plot(np.arange(2, depth + 1), one, markersize=5, label=f"{kind} {depth}", **style)
-    axis.axhline(results.summary["chance"], color="grey", linestyle=":", label="most frequent digit")
-    axis.set(title="(d) One layer deleted", xlabel="the layer deleted; the first one stays", ylim=(0, 1.04))
-    axis.set_ylabel("test accuracy, median of seeds")
-
-
-def _several(axis, results: Results, cut, name: str, title: str, xlabel: str) -> None:
-    for kind, depth in cut:
-        end = f"/{kind}/{depth}"
-        counts = sorted(
-            int(key.removesuffix(end).removeprefix(f"{name}_"))
-            for key in results.curves
-            if key.startswith(f"{name}_") and key.endswith(end)
-        )
-        values = [results.curves["whole" + end], *(results.curves[f"{name}_{count}{end}"] for count in counts)]
-        low, middle, high = np.transpose([np.quantile(value, (0.25, 0.5, 0.75)) for value in values])
-        axis.plot([0, *counts], middle, label=f"{kind} {depth}", **_style(cut, kind, depth))
-        axis.fill_between([0, *counts], low, high, color=COLOURS[kind], alpha=0.1, linewidth=0)
-    axis.axhline(results.summary["chance"], color="grey", linestyle=":", label="most frequent digit")
-    axis.set(title=f"{title}: median and quartiles", xlabel=xlabel, ylabel="test accuracy", ylim=(0, 1.04))
+        colour, marker, line = LOOKS[kind]
+        deepest = depth == max(other for same, other in cut if same == kind)
+        found = 100 * np.array([of_mean(values) for values in results.curves[f"lost/{kind}/{depth}"].T])
+        look = {"color": colour, "linestyle": line, "marker": marker, "markersize": 4}
+        look |= {} if deepest else {"markerfacecolor": "white", "linestyle": ":"}
+        layers = np.arange(2, depth + 1)
+        axis.plot(layers, found[:, 1], label=f"{kind}, {depth} layers", **look)
+        axis.fill_between(layers, found[:, 0], found[:, 2], color=colour, alpha=0.18, linewidth=0)
+    axis.axhline(0, color="0.5", linewidth=0.8)
+    axis.set(title="(c) One layer deleted", xlabel="the layer deleted, from the bottom")
+    axis.set(ylabel="test accuracy lost (points): mean, 95 % interval", ylim=(-8, 112))
+    axis.legend(loc="upper right", handlelength=3)

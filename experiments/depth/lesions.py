@@ -1,15 +1,17 @@
-"""What can be done to the layers of a stack once it is trained: leave some out, let two change places."""
+"""What can be done to the layers of a stack once it is trained: leave some out."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from tqdm import tqdm
 
-from experiments.common.networks import Network
-from experiments.depth.networks import Kind
+from experiments.common.networks import Network, unstack
+from experiments.depth.training import accuracy_of
+from recurrent import Layer
 
 
-def rearranged(network: Network, order: Array) -> Network:
+def with_blocks(network: Network, order: Array) -> Network:
     """A plain or residual stack with the blocks `order` alone, in that order, above its first layer.
 
     A block left out is bypassed: the next one reads what it would have read. In a residual stack that is the identity in place
@@ -19,44 +21,24 @@ def rearranged(network: Network, order: Array) -> Network:
     return network._replace(cell=network.cell._replace(blocks=blocks))
 
 
-def silenced(network: Network, order: Array) -> Network:
-    """A dense stack in which only the blocks `order` emit anything: the parameters of the others are 0, and so is tanh(0).
-
-    To bypass a block means nothing here, as those above read its outputs at places of their own; nor does a change of order.
-    """
-    alive = jnp.zeros(len(network.cell.blocks.bias)).at[order].set(1.0)
-    blocks = jax.tree.map(lambda leaf: leaf * alive.reshape(-1, *[1] * (leaf.ndim - 1)), network.cell.blocks)
-    return network._replace(cell=network.cell._replace(blocks=blocks))
-
-
-def apply(kind: Kind, network: Network, order: Array) -> Network:
-    """Keeps only the blocks `order` of a stack, counted from 0 above the first layer."""
-    return silenced(network, order) if kind == "dense" else rearranged(network, order)
-
-
 def without_one(blocks: int) -> np.ndarray:
     """Every choice of all blocks but one, `[blocks, blocks - 1]`; row i lacks block i."""
     return np.stack([np.delete(np.arange(blocks), i) for i in range(blocks)])
 
 
-def without_random(blocks: int, count: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Random choices of all blocks but `count`, in their order, `[draws, blocks - count]`."""
-    return np.stack([np.sort(rng.permutation(blocks)[count:]) for _ in range(draws)])
+def cut_accuracies(layer: Layer, networks: Network, digits: tuple[Array, Array], label: str) -> dict[str, np.ndarray]:
+    """Accuracies of a stack of networks whole, `[network]`, and without one block each, `[network, block]`.
 
+    The first layer stays: it alone reads the input.
+    """
+    blocks = networks.cell.blocks.bias.shape[1]
 
-def with_neighbours_swapped(blocks: int) -> np.ndarray:
-    """Every order in which one block has changed places with the next, `[blocks - 1, blocks]`."""
-    orders = np.tile(np.arange(blocks), (blocks - 1, 1))
-    for i, order in enumerate(orders):
-        order[[i, i + 1]] = i + 1, i
-    return orders
+    @jax.jit
+    def of(network, orders):
+        return jax.lax.map(lambda order: accuracy_of(layer, with_blocks(network, order), *digits), orders)
 
+    def all_of(orders):
+        chosen = jnp.asarray(orders)
+        return np.stack([of(network, chosen) for network in tqdm(unstack(networks), desc=label, unit="stack", leave=False)])
 
-def with_random_swaps(blocks: int, count: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Orders after `count` random transpositions, one after the other, `[draws, blocks]`."""
-    orders = np.tile(np.arange(blocks), (draws, 1))
-    for order in orders:
-        for _ in range(count):
-            pair = rng.choice(blocks, 2, replace=False)
-            order[pair] = order[pair[::-1]]
-    return orders
+    return {"whole": all_of(np.arange(blocks)[None])[:, 0], "without": all_of(without_one(blocks))}

@@ -1,16 +1,17 @@
-"""Stacks of `depth` against the library's cells and numpy, their deleted and swapped layers, and a smoke run."""
-
-import json
+"""Stacks of `depth` against the library's cells and numpy, their deleted layers, leaks, and a smoke run."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from runs import finished, refused
 
 from experiments import depth
 from experiments.common import handwritten
-from experiments.common.command import main
-from experiments.depth import lesions, networks
+from experiments.common.networks import mean_loss
+from experiments.common.training import batch_keys, train
+from experiments.depth import lesions, networks, training
+from experiments.depth.data import load
 from recurrent import elman, emit_state, residual, stack, unroll
 from recurrent.wrappers import dense_skip
 
@@ -40,9 +41,9 @@ def tanh_layer(params, xs):
     return np.stack(hs)
 
 
-def composed(network, order, skip):
+def composed(network, order, skip, xs=None):
     """The first layer and the blocks `order` above it, one by one."""
-    ys = tanh_layer(network.cell.first, inputs())
+    ys = tanh_layer(network.cell.first, inputs() if xs is None else xs)
     for block in order:
         ys = skip * ys + tanh_layer(jax.tree.map(lambda leaf, block=block: leaf[block], network.cell.blocks), ys)
     return ys
@@ -85,21 +86,11 @@ def test_unused_parameters_of_the_dense_stack_are_0_have_no_gradient_and_are_not
 
 @pytest.mark.parametrize(("kind", "skip"), [("plain", 0), ("residual", 1)])
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2), (1, 0, 2), (2,), ()])
-def test_deleting_and_swapping_leave_the_composition_of_the_other_blocks(kind, skip, order):
+def test_deleting_leaves_the_composition_of_the_other_blocks(kind, skip, order):
     layer, network = drawn(kind)
-    changed = lesions.apply(kind, network, jnp.array(order, jnp.int32))
+    changed = lesions.with_blocks(network, jnp.array(order, jnp.int32))
     np.testing.assert_allclose(layer.apply(changed.cell, inputs())[1], composed(network, order, skip), atol=1e-5)
     np.testing.assert_array_equal(changed.kernel, network.kernel)
-
-
-def test_a_deleted_layer_of_a_dense_stack_emits_0_and_those_below_do_not_notice():
-    layer, network = drawn("dense")
-    changed = lesions.apply("dense", network, jnp.array([0, 2]))
-    before, after = (np.split(np.asarray(layer.apply(n.cell, inputs())[1]), DEPTH, axis=-1) for n in (network, changed))
-    np.testing.assert_array_equal(after[2], 0)
-    np.testing.assert_allclose(after[:2], before[:2], atol=1e-6)
-    known = np.concatenate([inputs(), *after[:3], 0 * after[3]], axis=-1)
-    np.testing.assert_allclose(after[3], tanh_layer(block_of(network, 2), known), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", networks.KINDS)
@@ -117,62 +108,118 @@ def test_the_norm_of_each_layer_is_that_of_its_own_gradient(kind):
 
 
 def test_the_orders_are_what_they_say():
-    rng = np.random.default_rng(0)
     np.testing.assert_array_equal(lesions.without_one(3), [[1, 2], [0, 2], [0, 1]])
-    np.testing.assert_array_equal(lesions.with_neighbours_swapped(3), [[1, 0, 2], [0, 2, 1]])
-    kept = lesions.without_random(7, 3, 20, rng)
-    assert kept.shape == (20, 4)
-    assert (np.diff(kept) > 0).all()
-    assert len(np.unique(kept, axis=0)) > 5
-    swapped = lesions.with_random_swaps(7, 1, 20, rng)
-    np.testing.assert_array_equal((swapped != np.arange(7)).sum(axis=1), 2)
-    many = lesions.with_random_swaps(7, 5, 20, rng)
-    np.testing.assert_array_equal(np.sort(many), np.tile(np.arange(7), (20, 1)))
 
 
-def test_the_plain_stack_that_is_cut_is_the_deepest_that_learned():
-    config = depth.Config(depths=(1, 2, 4, 8, 16))
-    score = {1: 0.9, 2: 0.9, 4: 0.9, 8: 0.85, 16: 0.3}
-    rows = {("plain", number): {"test": value} for number, value in score.items()}
-    cut = [("plain", 8), ("residual", 8), ("residual", 16), ("dense", 16)]
-    assert depth.to_cut(config, rows) == cut
-    none = {key: {"test": 0.1} for key in rows}
-    assert depth.to_cut(config, none) == [("plain", 16), ("residual", 16), ("dense", 16)]
+def test_accuracies_without_a_layer_are_those_of_the_remaining_stack():
+    layer, several = drawn("residual", 2)
+    digits = jax.random.normal(jax.random.key(2), (5, 40, FEATURES)), jnp.arange(40) % 10
+    cut = lesions.cut_accuracies(layer, several, digits, "cutting")
+    np.testing.assert_allclose(cut["whole"], training.accuracies(layer, several, digits), atol=1e-6)
+    assert cut["without"].shape == (2, DEPTH - 1)
+    second = jax.tree.map(lambda leaf: leaf[1], several)
+    ys = composed(second, (0, 2), skip=1, xs=digits[0])
+    logits = ys[-1] @ np.asarray(second.kernel)
+    assert cut["without"][1, 1] == pytest.approx((logits.argmax(axis=-1) == np.asarray(digits[1])).mean(), abs=0.026)
 
 
-@pytest.mark.slow
+def test_the_plain_stack_that_is_cut_is_the_deepest_that_learned_by_validation():
+    config = depth.Config(depths=(2, 8, 16, 32))
+    curves = {f"validation/plain/{layers}": np.array([score]) for layers, score in ((2, 0.9), (8, 0.85), (16, 0.81), (32, 0.3))}
+    curves |= {f"accuracy/plain/{layers}": np.array([0.9]) for layers in config.depths}
+    assert depth.to_cut(config, curves) == [("plain", 16), ("residual", 16), ("residual", 32)]
+    none = {name: np.array([0.1]) for name in curves}
+    assert depth.to_cut(config, none) == [("plain", 32), ("residual", 32)]
+
+
+def test_the_best_trial_has_the_best_mean():
+    assert depth.best_trial(np.array([[0.9, 0.1], [0.6, 0.6], [0.6, 0.6]])) == 1
+
+
+def test_the_learning_rate_is_chosen_on_validation_digits_alone(noise):
+    noise(training=100, test=60)
+    digits = load()
+    same = digits._replace(validation=digits.training, test=None)
+    config = depth.Config(hidden_size=8, updates=60, learning_rates=(1e-8, 1e-2), pilots=2, seeds=2)
+    layer = networks.make_stack("plain", 8, 8, 3)
+    tried = depth._trials(config, "plain", 3, layer, same)["validation"]
+    assert tried.shape == (2, 2)
+    assert depth.best_trial(tried) == 1
+
+
+def test_one_program_trains_at_every_rate_as_the_common_one_does():
+    layer, several = drawn("residual", 2)
+    digits = jax.random.normal(jax.random.key(2), (5, 40, FEATURES)), jnp.arange(40) % 10
+    keys = batch_keys(0, 2, 12)
+
+    def loss_of(network, given, key):
+        xs, labels = given
+        batch = jax.random.randint(key, (4,), 0, len(labels))
+        return mean_loss(network, training.features_of(layer, network, xs[:, batch]), labels[batch])
+
+    ours = training.train_each(layer, several, np.array([1e-3, 1e-1]), keys, 4, digits, "rates")
+    for i, rate in enumerate((1e-3, 1e-1)):
+        theirs, _ = train(loss_of, several, keys, rate, "one rate", given=digits)
+        for own, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+            np.testing.assert_allclose(own[i], other[i], rtol=1e-3, atol=1e-5)
+
+
+@pytest.fixture
+def noise(monkeypatch):
+    """Replaces the digits by noise, with labels that nothing in the images tells."""
+
+    def replace(training, test):
+        rng, parts = np.random.default_rng(0), []
+        for count in (training, test):
+            parts += [rng.random((count, 64), np.float32), np.arange(count, dtype=np.int32) % 10]
+        monkeypatch.setattr(handwritten, "split", lambda: tuple(parts))
+
+    return replace
+
+
+def test_labels_that_only_a_leak_could_learn_are_not_learned(noise, monkeypatch):
+    noise(training=120, test=100)
+    monkeypatch.setattr(depth, "KINDS", ("plain", "residual"))  # dense stacks take the same way
+    config = depth.Config(depths=(3,), updates=250, learning_rates=(1e-2, 1.5e-2), pilots=1, seeds=2)
+    found = depth.run(config)
+    stacks = [row for row in found.rows if row["stack"] in networks.KINDS]
+    assert len(stacks) == 2
+    for row in stacks:
+        assert row["training"] > 0.8  # it does learn what it is shown
+        assert row["validation"] < 0.4
+        assert row["test"] < 0.25
+    linear = next(row for row in found.rows if row["stack"] == "logistic regression")
+    assert linear["test"] < 0.25
+
+
 def test_depth_runs(tmp_path, monkeypatch):
-    few = tuple(part[:60] for part in handwritten.split())
+    few = tuple(part[:100] for part in handwritten.split())
     monkeypatch.setattr(handwritten, "split", lambda: few)
-    monkeypatch.setattr(handwritten, "logistic_accuracy", lambda: 0.97)
     sizes = ["--hidden-size", "3", "--dense-size", "2", "--batch-size", "4", "--updates", "2", "--depths", "3"]
-    options = ["--counts", "1", "--draws", "2", "--seeds", "2", "--lesion-digits", "10"]
-    main(depth.EXPERIMENT, [*sizes, *options, "--output", str(tmp_path)])
-    folder = next((tmp_path / "depth").iterdir())
-    assert (folder / "figure.png").stat().st_size > 5000
-    assert json.loads((folder / "summary.json").read_text())["test digits"] == 60
-    assert len((folder / "metrics.csv").read_text().splitlines()) == 1 + 3 + 2
-    assert len(list(folder.glob("parts/*.npz"))) == 1 + 3 + 3
+    options = ["--learning-rates", "0.001", "0.01", "--pilots", "1", "--seeds", "2"]
+    folder, rows, summary = finished(depth.EXPERIMENT, [*sizes, *options], tmp_path)
+    assert (summary["training digits"], summary["validation digits"], summary["test digits"]) == (80, 20, 100)
+    assert summary["checks"] == []
+    assert len(rows) == 3 + 2
+    assert len(list(folder.glob("parts/*.npz"))) == 1 + 2 * 3 + 2
     with np.load(folder / "curves.npz") as curves:
-        assert curves["one/residual/3"].shape == (2, 2)
+        assert curves["lost/residual/3"].shape == (2, 2)
         assert curves["norms/dense/3"].shape == (2, 3)
-        assert curves["swapped_1/plain/3"].shape == (2, 2)
+        assert curves["trials/plain/3"].shape == (2, 1)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--depths"], "depths must be increasing numbers from 1 on"),
-        (["--depths", "0", "4"], "depths must be increasing numbers from 1 on"),
-        (["--depths", "1", "2"], "depths must end with at least 3"),
-        (["--counts", "2", "2"], "counts must be increasing numbers from 1 on"),
-        (["--seeds", "0"], "seeds must be at least 1; got 0"),
-        (["--learning-rate", "0"], "learning_rate must be positive and finite"),
+        (["--depths"], "--depths must be increasing numbers above 0"),
+        (["--depths", "0", "4"], "--depths must be increasing numbers above 0"),
+        (["--depths", "1", "2"], "--depths must end with at least 3"),
+        (["--learning-rates", "0.1", "0.01"], "--learning-rates must be increasing numbers above 0"),
+        (["--learning-rates", "0", "0.01"], "--learning-rates must be increasing numbers above 0"),
+        (["--learning-rates", "0.01"], "--learning-rates must be two or more to choose from"),
+        (["--seeds", "1"], "--seeds must be at least 2; got 1"),
+        (["--pilots", "0"], "--pilots must be at least 1; got 0"),
     ],
 )
 def test_a_bad_option_stops_before_anything_is_written(options, message, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(depth.EXPERIMENT, [*options, "--output", str(tmp_path / "results")])
-    assert stopped.value.code
-    assert message in " ".join(f"{stopped.value.code} {capsys.readouterr().err}".replace("│", " ").split())
-    assert not (tmp_path / "results").exists()
+    assert message in refused(depth.EXPERIMENT, options, tmp_path / "results", capsys)
