@@ -33,7 +33,7 @@ import numpy as np
 
 from experiments.agreement.figure import plot
 from experiments.agreement.heuristics import HEURISTICS
-from experiments.agreement.learners import NGRAM, learners
+from experiments.agreement.learners import NGRAM, all_learners
 from experiments.agreement.options import Config
 from experiments.agreement.scores import best, beyond, difference, ruled, tested, tried
 from experiments.agreement.sentences import MOST, SHORTEST, spelled
@@ -52,7 +52,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
     _show(config)
     curves = {"distance": np.arange(SHORTEST, config.test_longest + 1)}
     rows, chosen = [], {}
-    for name, learner in learners(config).items():
+    for name, learner in all_learners(config).items():
         validation = part(f"{name}-trials", lambda of=learner, name=name: tried(config, of, name))["validation"]
         setting = chosen[name] = learner.settings[best(validation)]
         found = part(name, lambda of=learner, name=name, setting=setting: tested(config, of, setting, name))

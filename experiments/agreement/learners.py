@@ -40,7 +40,7 @@ class Learner(NamedTuple):
     fit: Callable[[Any, int], Guess]
 
 
-def learners(config: Config) -> dict[str, Learner]:
+def all_learners(config: Config) -> dict[str, Learner]:
     """The n-gram and the networks by their names."""
     inputs, size = len(VOCABULARY), config.hidden_size
     cells = {"tanh": elman(inputs, size, recurrent_init=gaussian()), "LSTM": lstm(inputs, size), "GRU": gru(inputs, size)}

@@ -40,7 +40,7 @@ def test_a_leak_from_test_sentences_would_show(monkeypatch):
 
     monkeypatch.setattr(scores, "test_sentences", disagreeing)
     config = agreement.Config(hidden_size=16, updates=300, **TINY)
-    learner = learners.learners(config)["GRU"]
+    learner = learners.all_learners(config)["GRU"]
     found = scores.tested(config, learner, 0.02, "")
     assert found["validation"].mean() > 0.9
     assert found["accuracy"].mean() == pytest.approx(0.5, abs=0.15)
@@ -175,7 +175,7 @@ def test_a_setting_is_chosen_on_validation_sentences_of_seeds_that_are_not_teste
 
 
 def test_all_learners_have_as_many_settings():
-    found = learners.learners(agreement.Config())
+    found = learners.all_learners(agreement.Config())
     assert len({len(learner.settings) for learner in found.values()}) == 1
 
 
