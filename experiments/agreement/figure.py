@@ -33,20 +33,20 @@ def _by_distance(axis, results: Results) -> None:
     groups = [g for part in (distance <= longest, distance > longest) for g in _groups(np.flatnonzero(part))]
     axis.axvspan(longest + 0.5, distance[-1] + 0.5, color="0.92", linewidth=0, zorder=0)
     axis.text(distance[-1], 0.03, "longer than any\nin training", ha="right", va="bottom")
-    for name, look in LOOKS.items():
+    for i, (name, look) in enumerate(LOOKS.items()):
         accuracy = results.curves[f"accuracy/{name}"]
         found = [of_mean(accuracy[:, group].mean(axis=(1, 2, 3))) for group in groups]
-        _draw(axis, np.array([distance[group].mean() for group in groups]), found, look, name)
-    axis.set(xlabel="words between subject and reflexive", ylabel="share of right reflexives", ylim=(-0.04, 1.04))
+        _draw(axis, np.array([distance[group].mean() for group in groups]) + 0.7 * (i - 2), found, look, name)
+    axis.set(xlabel="words between subject and reflexive", ylabel="share of right reflexives", ylim=(-0.05, 1.05))
     axis.set_title("(a) All test sentences: mean and 95 % interval over seeds")
-    axis.legend(loc="lower left", ncols=2)
+    axis.legend(loc="center left", bbox_to_anchor=(0, 0.28), ncols=2)
 
 
 def _by_clauses(axis, results: Results) -> None:
     longest, distance = results.summary["longest"], results.curves["distance"]
     for i, (name, look) in enumerate(LOOKS.items()):
         opposed = results.curves[f"accuracy/{name}"][:, distance > longest, :, 1].mean(axis=1)
-        places = np.arange(1, opposed.shape[1] + 1) + 0.06 * (i - 2)
+        places = np.arange(1, opposed.shape[1] + 1) + 0.1 * (i - 2)
         _draw(axis, places, [of_mean(column) for column in opposed.T], look, name)
     axis.set(xlabel="competing pronouns, all of the other gender", xticks=range(1, opposed.shape[1] + 1))
     axis.set_title(f"(b) {results.summary['distances']} words between, opposed")
@@ -66,15 +66,16 @@ def _finding(results: Results) -> str:
     longest = results.summary["longest"]
     accuracy = {name: results.curves[f"accuracy/{name}"] for name in LOOKS}
     mean = {name: f"{beyond(found, longest).mean():.0%}" for name, found in accuracy.items()}
-    words = [f"{name} ({mean[name]}) {_against_tanh(accuracy, name, longest)}" for name in ("LSTM", "GRU")]
+    verbs = {name: _against_tanh(accuracy, name, longest) for name in ("LSTM", "GRU")}
+    compared = ", ".join(f"{name} ({mean[name]}) {verb} tanh ({mean['tanh']})" for name, verb in verbs.items())
     return (
-        f"{results.summary['distances']} words after the subject and past competing pronouns: {words[0]}, {words[1]} "
-        f"({mean['tanh']}); the n-gram is right in {mean['n-gram']}, the last pronoun in {mean['last pronoun']}"
+        f"{results.summary['distances']} words after the subject, past competing pronouns: {compared}; "
+        f"the n-gram is right in {mean['n-gram']}, the last pronoun in {mean['last pronoun']}"
     )
 
 
 def _against_tanh(accuracy: dict[str, np.ndarray], name: str, longest: int) -> str:
     apart = difference(accuracy[name], accuracy["tanh"], longest)
     if apart.low > 0:
-        return "does better than tanh"
-    return "does worse than tanh" if apart.high < 0 else "is not told apart from tanh"
+        return "does better than"
+    return "does worse than" if apart.high < 0 else "is not told apart from"

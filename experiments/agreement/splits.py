@@ -1,5 +1,7 @@
 """Which sentences are for training, for choosing and for the test: each from keys of its own."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -22,9 +24,14 @@ def training_keys(config: Config, seed: int) -> Array:
 
 def training_sentences(config: Config, seed: int) -> Sentences:
     """All sentences that a network of this seed sees in training."""
-    drawn = jax.lax.map(lambda key: random_sentences(key, config.batch_size, config.longest), training_keys(config, seed))
+    drawn = _drawn(training_keys(config, seed), config.batch_size, config.longest)
     codes = jnp.moveaxis(drawn.codes, 1, 0).reshape(1 + config.longest, -1)
     return Sentences(codes, drawn.distances.reshape(-1), drawn.genders.reshape(-1))
+
+
+@functools.partial(jax.jit, static_argnames=("count", "longest"))
+def _drawn(keys: Array, count: int, longest: int) -> Sentences:
+    return jax.lax.map(lambda key: random_sentences(key, count, longest), keys)
 
 
 def validation_sentences(config: Config, seed: int) -> Sentences:

@@ -20,6 +20,9 @@ Criteria, fixed before the first full run:
   last state minus mean: lower bound at least 0, for the GRU and for the LSTM;
   the network has learned: lower bound of its accuracy at least 0.6.
 
+Found in the first full run: the first criterion is missed again; the LSTM's gain and the accuracy of the network are missed by
+their lower bounds (-0.004 and 0.553), though their means are 0.105 and 0.633, since folds differ.
+
 Learning curve: the chosen settings, trained on fewer territories of the same training part. It is shown and not judged.
 
 What a sceptic can say: one network per fold and setting; widths and number of updates were not tuned, and networks that are
@@ -41,7 +44,7 @@ from experiments.names import networks, ngrams
 from experiments.names.data import LANGUAGES, Names, spell, territory_names
 from experiments.names.figure import plot
 from experiments.names.folds import SHARES, measured
-from experiments.names.scores import CHOSEN, NGRAMS, ahead, gain, over_folds
+from experiments.names.scores import CHOSEN, FIRST, NGRAMS, ahead, gain, over_folds
 from experiments.names.splits import split
 from experiments.names.tuning import Learner
 
@@ -120,7 +123,7 @@ def check(config: Config, results: Results) -> list[Check]:
     del config
     curves = results.curves
     return [
-        at_most("n-grams minus network chosen on validation (the first criterion)", ahead(curves), 0.03),
+        at_most("n-grams minus network chosen on validation (the first criterion)", ahead(curves), FIRST),
         at_least("n-grams minus network chosen on validation (the claim)", ahead(curves), 0.0),
         *(at_least(f"last state minus mean of states, {kind}", gain(curves, kind), 0.0) for kind in networks.KINDS),
         at_least(f"accuracy, {CHOSEN}", over_folds(curves[f"test/{CHOSEN}"]), 0.6),

@@ -7,6 +7,8 @@ import numpy as np
 from experiments.common.intervals import Interval, of_mean
 
 NGRAMS, CHOSEN, MAJORITY = "letter n-grams", "network chosen on validation", "most frequent language"
+FIRST = 0.03
+"""How far the n-grams may be ahead of the network by the first criterion of this experiment."""
 
 
 def over_folds(values: np.ndarray) -> Interval:

@@ -81,8 +81,8 @@ MUTANTS = (
     Mutant(
         "names: first criterion by the lower bound",
         "experiments/names/__init__.py",
-        '(the first criterion)", ahead(curves), 0.03)',
-        '(the first criterion)", ahead(curves).low, 0.03)',
+        '(the first criterion)", ahead(curves), FIRST)',
+        '(the first criterion)", ahead(curves).low, FIRST)',
         _CRITERIA,
     ),
     Mutant(
