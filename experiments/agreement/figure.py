@@ -67,7 +67,8 @@ def _finding(results: Results) -> str:
     accuracy = {name: results.curves[f"accuracy/{name}"] for name in LOOKS}
     mean = {name: f"{beyond(found, longest).mean():.0%}" for name, found in accuracy.items()}
     verbs = {name: _against_tanh(accuracy, name, longest) for name in ("LSTM", "GRU")}
-    compared = ", ".join(f"{name} ({mean[name]}) {verb} tanh ({mean['tanh']})" for name, verb in verbs.items())
+    groups = {verb: [f"{name} ({mean[name]})" for name in verbs if verbs[name] == verb] for verb in verbs.values()}
+    compared = ", ".join(f"{' and '.join(names)} {verb} tanh ({mean['tanh']})" for verb, names in groups.items())
     return (
         f"{results.summary['distances']} words after the subject, past competing pronouns: {compared}; "
         f"the n-gram is right in {mean['n-gram']}, the last pronoun in {mean['last pronoun']}"
@@ -77,5 +78,5 @@ def _finding(results: Results) -> str:
 def _against_tanh(accuracy: dict[str, np.ndarray], name: str, longest: int) -> str:
     apart = difference(accuracy[name], accuracy["tanh"], longest)
     if apart.low > 0:
-        return "does better than"
-    return "does worse than" if apart.high < 0 else "is not told apart from"
+        return "did better than"
+    return "did worse than" if apart.high < 0 else "cannot be told apart from"
