@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from experiments.agreement.scores import beyond, difference
+from experiments.agreement.sentences import MOST
 from experiments.common.experiment import Results
 from experiments.common.figures import PALETTE, WIDTH, headline
 from experiments.common.intervals import Interval, of_mean
@@ -48,7 +49,7 @@ def _by_clauses(axis, results: Results) -> None:
         opposed = results.curves[f"accuracy/{name}"][:, distance > longest, :, 1].mean(axis=1)
         places = np.arange(1, opposed.shape[1] + 1) + 0.1 * (i - 2)
         _draw(axis, places, [of_mean(column) for column in opposed.T], look, name)
-    axis.set(xlabel="competing pronouns, all of the other gender", xticks=range(1, opposed.shape[1] + 1))
+    axis.set(xlabel="competing pronouns, all of the other gender", xticks=range(1, MOST + 1))
     axis.set_title(f"(b) {results.summary['distances']} words between, opposed")
 
 

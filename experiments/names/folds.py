@@ -35,7 +35,7 @@ def measured(learners: Mapping[str, Learner], names: Names, split: Split, fold: 
 
     def learning():
         rows = [smaller(names.territories, split.training, share, seed) for share in SHARES]
-        curve = {"names": [len(row) for row in rows]}
+        curve: dict[str, Any] = {"names": [len(row) for row in rows]}
         for title, model in compared.items():
             learner = learners[model]
             setting = learner.settings[int(found[model]["chosen"])]
