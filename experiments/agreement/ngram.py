@@ -11,11 +11,11 @@ class Ngram:
     def __init__(self, order: int):
         """An empty n-gram of an order, which is one more than the words it sees."""
         self.order = order
-        self.counts: dict[tuple[int, ...], np.ndarray] = collections.defaultdict(lambda: np.zeros(2, int))
+        self.counts: dict[tuple[int, ...], list[int]] = collections.defaultdict(lambda: [0, 0])
 
     def fit(self, codes: np.ndarray, distances: np.ndarray, genders: np.ndarray) -> "Ngram":
         """Counts the contexts of all lengths."""
-        for sentence, gender in zip(self._contexts(codes, distances), genders, strict=True):
+        for sentence, gender in zip(self._contexts(codes, distances), genders.tolist(), strict=True):
             for start in range(len(sentence) + 1):
                 self.counts[sentence[start:]][gender] += 1
         return self
@@ -28,7 +28,7 @@ class Ngram:
         for start in range(len(context) + 1):
             counts = self.counts.get(context[start:])
             if counts is not None and counts[0] != counts[1]:
-                return int(np.argmax(counts))
+                return int(counts[1] > counts[0])
         return 0
 
     def _contexts(self, codes: np.ndarray, distances: np.ndarray) -> list[tuple[int, ...]]:
