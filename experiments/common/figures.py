@@ -13,7 +13,7 @@ SHOWN = 880
 """Pixels of width at which a README shows a figure."""
 SMALLEST = 9.0
 """Pixels of the smallest text at that width: 8.1 points."""
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.titlesize": 10.5,
     "axes.labelsize": 10,
