@@ -8,8 +8,8 @@ network must read the digits, put the words together, and spell them. Of every t
 as 23 and 27: both of their words are trained, but never together, so a table of the names in training has no entry for them.
 
 Data. scikit-learn's 1,797 digits. Per seed 60 % of the pictures of every class to train, 20 % for validation, 20 % to test;
-seeds differ in the split, the held-out numbers, the pairings, the parameters and the batches. There are 5 seeds. Three tests, all
-of test pictures: every one alone; pairs that make numbers whose names are trained; pairs that make held-out numbers.
+seeds differ in the split, the held-out numbers, the pairings, the parameters and the batches. There are 5 seeds. Three tests,
+all of test pictures: every one alone; pairs that make numbers whose names are trained; pairs that make held-out numbers.
 
 Networks. relu features of each picture, the same for both places, go with the last letter into an LSTM, at the first step only
 or at every step.
@@ -64,7 +64,7 @@ class Config:
     """Features of an embedded letter; a picture has twice as many."""
     batch_size: int = 64
     """Numbers per update."""
-    updates: int = 1200
+    updates: int = 1000
     """Updates per training."""
     learning_rates: tuple[float, ...] = (3e-3, 1e-2)
     """Peaks of Adam's learning rate, which then falls to 0 along a cosine, to choose from on validation pictures."""
@@ -93,8 +93,8 @@ class Config:
             raise ValueError(
                 f"--held-out must lie between 0.02 and 0.45, so that every digit is in every part; got {self.held_out}"
             )
-        if not 1 <= self.held_out_per_ten <= 8:
-            raise ValueError(f"--held-out-per-ten must lie between 1 and 8 of nine; got {self.held_out_per_ten}: try 2")
+        if not 1 <= self.held_out_per_ten <= 7:  # with eight of nine a unit might be left out altogether
+            raise ValueError(f"--held-out-per-ten must lie between 1 and 7; got {self.held_out_per_ten}: try 2")
 
 
 class Data(NamedTuple):

@@ -68,7 +68,7 @@ def split(labels: np.ndarray, share: float, seed: int) -> Split:
     rest, test = train_test_split(np.arange(len(labels)), test_size=share, random_state=seed, stratify=labels)
     size = len(test)
     training, validation = train_test_split(rest, test_size=size, random_state=seed, stratify=labels[rest])
-    return Split(training, validation, test)
+    return Split(*map(np.asarray, (training, validation, test)))
 
 
 def never_trained(per_ten: int, seed: int) -> np.ndarray:

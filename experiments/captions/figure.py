@@ -123,7 +123,7 @@ def _examples(area: Any, results: Results) -> None:
         axis.axis("off")
     for axis, i in [*zip(axes[:SHOWN], wrong, strict=False), *zip(axes[SHOWN:], right, strict=False)]:
         axis.axis("on")
-        axis.imshow(np.hstack(curves["pictures"][i].reshape(2, 8, 8)), cmap="gray_r")
+        axis.imshow(np.hstack([*curves["pictures"][i].reshape(2, 8, 8)]), cmap="gray_r")
         axis.set(xticks=[], yticks=[])
         axis.set_title(f'"{curves["written"][i]}"', color="black" if good[i] else PALETTE[1])
         axis.set_xlabel("right" if good[i] else f"is {curves['truth'][i]}")

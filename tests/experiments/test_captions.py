@@ -62,7 +62,7 @@ def test_one_seed_is_drawn_and_not_judged(tmp_path, capsys):
         (["--seeds", "0"], "--seeds"),
         (["--held-out", "0"], "--held-out"),
         (["--held-out", "0.5"], "--held-out"),
-        (["--held-out-per-ten", "9"], "--held-out-per-ten"),
+        (["--held-out-per-ten", "8"], "--held-out-per-ten"),
         (["--learning-rates", "0"], "--learning-rates"),
         (["--learning-rates", "0.1", "0.1"], "--learning-rates"),
     ],
@@ -99,7 +99,7 @@ def test_every_picture_is_in_one_part_only_and_every_digit_in_all():
     assert not np.array_equal(parts.test, split(labels, 0.2, seed=1).test)
 
 
-@pytest.mark.parametrize("per_ten", [1, 2, 8])
+@pytest.mark.parametrize("per_ten", [1, 2, 7])
 def test_the_words_of_a_held_out_name_are_trained_with_other_words(per_ten):
     held_out = never_trained(per_ten, seed=3)
     trained = [NAMES[number] for number in range(100) if number not in held_out]
@@ -145,11 +145,11 @@ def test_a_seed_is_tested_on_pictures_it_has_not_trained_and_on_names_held_out()
 def test_labels_dealt_at_random_are_learned_and_not_told_of_test_pictures(monkeypatch):
     """Only a leak between the parts could tell the label of a test picture."""
     images, labels = handwritten.load()
-    chosen = np.concatenate([np.flatnonzero(labels == digit)[:10] for digit in range(10)])
+    chosen = np.concatenate([np.flatnonzero(labels == digit)[:6] for digit in range(10)])
     dealt = np.random.default_rng(0).permutation(labels[chosen])
     monkeypatch.setattr(handwritten, "load", lambda: (images[chosen], dealt))
     config = captions.Config(
-        hidden_size=32, batch_size=32, updates=500, learning_rates=(1e-2,), training_numbers=1000, test_numbers=200, seeds=2
+        hidden_size=48, batch_size=32, updates=1000, learning_rates=(1e-2,), training_numbers=1000, test_numbers=200, seeds=2
     )
     curves = captions.run(config, compute_now).curves
     for feed in captions.FEEDS:

@@ -8,8 +8,8 @@ MUTANTS = (
     Mutant(
         "captions: tested on pictures of the training",
         _DATA,
-        "return Split(training, validation, test)",
-        "return Split(training, validation, training)",
+        "(training, validation, test)",
+        "(training, validation, training)",
         (f"{_TEST}::test_labels_dealt_at_random_are_learned_and_not_told_of_test_pictures",),
     ),
     Mutant(
