@@ -87,7 +87,7 @@ def _of_2000(languages: tuple[str, ...]) -> Iterator[str]:
 @functools.cache
 def alphabet(languages: tuple[str, ...]) -> list[str]:
     """Padding, the tags, and every character that other text and the dates of the year 2000 need, in which all names occur."""
-    return ["", *map(tag, languages), *sorted({*OTHER_TEXT, *"".join(_of_2000(languages))})]
+    return ["", *map(tag, languages), *sorted({*LETTERS, *" ", *"".join(_of_2000(languages))})]
 
 
 @functools.cache

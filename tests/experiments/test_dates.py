@@ -114,7 +114,8 @@ def test_a_seed_is_tested_on_days_combinations_and_lengths_it_has_not_trained():
     parts = [(data.training, days.training), (data.validation, days.validation), *((test, days.test) for test in data.tests)]
     for i, (pairs, allowed) in enumerate(parts):
         assert np.isin(pairs.days, allowed).all()
-        assert set(zip(pairs.languages, pairs.formats, strict=True)) <= set(unseen if i == 3 else seen)
+        assert set(zip(pairs.languages, pairs.formats, strict=True)) == set(unseen if i == 3 else seen)
+    assert not set(seen) & set(unseen)
     assert len(data.tests) == len(dates.test_names(SMALL))
     for pairs, (least, most) in zip(
         [data.training, *data.tests], [(0, 4), (0, 4), (0, 4), (0, 0), (4, 4), (9, 9)], strict=True
