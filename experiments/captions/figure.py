@@ -17,8 +17,8 @@ SHOWN = 4
 
 def plot(results: Results):
     """Draws exact match by test, the difference between the feeds, and held-out numbers with what was written."""
-    figure = plt.figure(figsize=(WIDTH, 7), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[1.7, 1])
+    figure = plt.figure(figsize=(WIDTH, 6.8), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=[2.1, 1])
     matches, differences = upper.subplots(1, 2, width_ratios=[1.5, 1])
     _matches(matches, results)
     _differences(differences, results)
@@ -42,7 +42,7 @@ def finding(results: Results) -> str:
 def _compared(gap: Interval, others: str) -> str:
     points = f"{100 * abs(gap.middle):.1f} points"
     if gap.low > 0:
-        return f"{points} less than {others}"
+        return f"{points} fewer than {others}"
     return f"{points} more than {others}" if gap.high < 0 else f"not told apart from the share {others}"
 
 
@@ -52,8 +52,9 @@ def _adds(difference: Interval) -> str:
         return f"adds {points}"
     if difference.high < 0:
         return f"costs {points}"
-    small = 100 * difference.high <= MARGIN
-    return f"adds at most {100 * difference.high:.1f} points" if small else "makes no difference that these seeds can tell"
+    if not np.isfinite(difference.high):
+        return f"adds {100 * difference.middle:.1f} points, of which one seed tells no interval"
+    return f"adds between {100 * difference.low:.1f} and {100 * difference.high:.1f} points, not told apart from nothing"
 
 
 def _reach(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +89,7 @@ def _matches(axis: Any, results: Results) -> None:
     axis.legend(loc="lower left")
 
 
-_NOTES = ('such as "seven"', "two digits, name in training", "two digits, name not in training")
+_NOTES = ('such as "seven"', "name in training", "name not in training")
 
 
 def _differences(axis: Any, results: Results) -> None:
