@@ -17,7 +17,7 @@ SHOWN = 4
 
 def plot(results: Results):
     """Draws exact match by test, the difference between the feeds, and held-out numbers with what was written."""
-    figure = plt.figure(figsize=(WIDTH, 6.8), layout="constrained")
+    figure: Any = plt.figure(figsize=(WIDTH, 6.8), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[2.1, 1])
     matches, differences = upper.subplots(1, 2, width_ratios=[1.5, 1])
     _matches(matches, results)

@@ -18,7 +18,7 @@ MARKERS = dict(zip(LABELS, ("v", "s", "D", "o"), strict=True))
 
 def plot(results: Results):
     """Draws exact match against the length of the text and by combination, training losses, and one attention map."""
-    figure = plt.figure(figsize=(WIDTH, 8.4), layout="constrained")
+    figure: Any = plt.figure(figsize=(WIDTH, 8.4), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[1, 0.85])
     texts, kinds, losses = upper.subplots(1, 3, width_ratios=[1.25, 0.8, 1.25])
     _texts(texts, results)

@@ -37,7 +37,8 @@ pytestmark = [pytest.mark.xdist_group("experiments"), pytest.mark.usefixtures("u
 LANGUAGES = dates.Config().languages
 TINY = [
     "--languages", "en_US", "de", "--hidden-size", "4", "--embed-size", "3", "--batch-size", "2", "--updates", "3",
-    "--training-pairs", "20", "--test-pairs", "5", "--seeds", "2", "--other-text", "2", "--tested-texts", "0", "3",
+    "--training-pairs", "20", "--test-pairs", "5", "--seeds", "2", "--other-text", "2",
+    "--tested-texts", "0", "3", "--learning-rates", "0.01",
 ]  # fmt: skip
 SMALL = dates.Config(
     languages=("en_US", "de"),
