@@ -31,8 +31,8 @@ Criteria, by bounds of Student's 95 % intervals over the seeds, differences pair
   counts with all its updates, an attention that does not with a ratio of 0.
 
 The number of updates, the rates and the criterion beyond the lead in trained combinations were fixed after the training and
-validation losses of one seed with 1,200 updates and rates 3e-3 and 1e-2, in which the last state was not done learning; nothing
-had been tested then.
+validation losses of one seed with 1,200 updates and rates 3e-3 and 1e-2, in which the last state was not done learning; no test
+result of that run was looked at.
 
 Baseline: the most frequent training date.
 
