@@ -1,78 +1,130 @@
 """The figure of `captions`."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 from experiments.common.experiment import Results
-from experiments.common.figures import PALETTE, running_mean
+from experiments.common.figures import PALETTE, WIDTH, headline
+from experiments.common.intervals import Interval, of_mean
 
-SHOWN = 6
+MARGIN = 2.0
+"""Points by which a look at every letter may be ahead."""
+SHOWN = 4
+"""Examples of mistakes, and of what is right."""
 
 
 def plot(results: Results):
-    """Draws training losses, exact matches, and pictures with what was written, wrong ones first."""
-    rows, curves = {row["picture fed at"]: row for row in results.rows}, results.curves
-    feeds = list(rows)[:2]  # then come the classifier and the baseline
-    figure = plt.figure(figsize=(16, 10), layout="constrained")
-    grid = figure.add_gridspec(2, 1, height_ratios=[2.4, 1])
-    upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
-    losses, matches = upper.subplots(1, 2)
-    for feed, colour, style in zip(feeds, PALETTE, ("-", "--"), strict=False):
-        loss = np.median(curves[f"loss/{feed}"], axis=0)
-        smooth = running_mean(loss, 20)
-        label = f"picture at {feed}: {rows[feed]['training loss']:.2g} at the end"
-        losses.semilogy(
-            np.arange(len(loss) - len(smooth), len(loss)) + 1, smooth, color=colour, linestyle=style, linewidth=2, label=label
-        )
-    losses.set(
-        title="(a) Training loss, median over seeds", xlabel="update", ylabel="loss (nats per letter), mean of 20 updates"
-    )
-    losses.legend(fontsize=10)
-    names, values = list(rows), [100 * row["exact match"] for row in rows.values()]
-    bars = matches.bar(range(len(names)), values, 0.6, color=[*PALETTE[:2], "grey", "silver"])
-    ends = np.array([[100 * abs(rows[f]["exact match"] - rows[f][key]) for f in feeds] for key in ("worst seed", "best seed")])
-    matches.errorbar(range(len(feeds)), values[: len(feeds)], ends, fmt="none", ecolor="black", capsize=8)
-    matches.bar_label(bars, [f"{value:.1f}" for value in values], padding=5)
-    matches.axhline(95, color="black", linewidth=0.8, linestyle="--", label="target for the better variant: 95")
-    matches.set_xticks(
-        range(len(names)), [(f"picture at\n{name}" if name in feeds else "\n".join(name.split(maxsplit=1))) for name in names]
-    )
-    matches.set(
-        title=f"(b) {results.summary['held out']} held-out pictures; whiskers: worst and best of "
-        f"{results.summary['seeds']} seeds",
-        xlabel="variant",
-        ylabel="name spelled exactly (%)",
-        ylim=(0, 118),
-    )
-    matches.legend(fontsize=10, loc="upper right")
-    best = max(feeds, key=lambda feed: rows[feed]["exact match"])
-    _pictures(lower, curves, best)
-    low, high = max(rows[f]["worst seed"] for f in feeds), min(rows[f]["best seed"] for f in feeds)
-    verdict = "no more apart than seeds are" if low <= high else "further apart than seeds are"
-    spelled = [f"{rows[feed]['exact match']:.1%}" for feed in feeds]
-    figure.suptitle(
-        f"Held-out pictures of digits whose names an LSTM spells exactly: {spelled[0]} with the picture at "
-        f"the {feeds[0]} only, {spelled[1]} at {feeds[1]}, {verdict};\na classifier that need not spell: "
-        f"{results.rows[-2]['exact match']:.1%}; always the most frequent name: {results.rows[-1]['exact match']:.1%}",
-        fontsize=14,
-    )
+    """Draws exact match by test, the difference between the feeds, and held-out numbers with what was written."""
+    figure: Any = plt.figure(figsize=(WIDTH, 6.8), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=[2.1, 1])
+    matches, differences = upper.subplots(1, 2, width_ratios=[1.5, 1])
+    _matches(matches, results)
+    _differences(differences, results)
+    _examples(lower, results)
+    headline(figure, finding(results))
     return figure
 
 
-def _pictures(area, curves: dict[str, np.ndarray], feed: str) -> None:
-    """Shows the first mistakes of the first network, then pictures it names rightly."""
-    written, truth = curves[f"names/{feed}"][0], curves["truth"]
-    wrong = [i for i, name in enumerate(truth) if written[i] != name]
-    right = list({name: i for i, name in reversed(list(enumerate(truth))) if written[i] == name}.values())  # one of each name
-    area.suptitle(f"(c) Pictures at {feed}, first network: {len(wrong)} wrong of {len(truth)} (left: wrong, right: correct)")
-    chosen = wrong[:SHOWN] + right[: 2 * SHOWN - len(wrong[:SHOWN])]
-    axes = area.subplots(1, 2 * SHOWN, squeeze=False)[0]
-    for axis, i in zip(axes, chosen, strict=False):
-        axis.imshow(curves["pictures"][i], cmap="gray_r")
-        axis.set_xticks([])
-        axis.set_yticks([])
-        good = written[i] == truth[i]
-        axis.set_title(f'"{written[i]}"', color="black" if good else PALETTE[1], fontsize=12)
-        axis.set_xlabel("correct" if good else f"is {truth[i]}", fontsize=11)
-    for axis in axes[len(chosen) :]:
+def finding(results: Results) -> str:
+    """What the run found, in words that the intervals choose."""
+    first, every = (results.curves[f"exact/{feed}"] for feed in results.summary["feeds"])
+    gap = of_mean(first[:, 1] - first[:, 2])
+    composed = (
+        f"{of_mean(first[:, 2]).middle:.1%} of numbers whose names it was never trained on, {_compared(gap, 'of trained ones')}"
+    )
+    return (
+        f"An LSTM that sees the digits once spells {composed}; a look at every letter {_adds(of_mean((every - first)[:, 2]))}"
+    )
+
+
+def _compared(gap: Interval, others: str) -> str:
+    points = f"{100 * abs(gap.middle):.1f} points"
+    if gap.low > 0:
+        return f"{points} fewer than {others}"
+    return f"{points} more than {others}" if gap.high < 0 else f"not told apart from the share {others}"
+
+
+def _adds(difference: Interval) -> str:
+    points = f"{100 * abs(difference.middle):.1f} points"
+    if difference.low > 0:
+        return f"adds {points}"
+    if difference.high < 0:
+        return f"costs {points}"
+    if not np.isfinite(difference.high):
+        return f"adds {100 * difference.middle:.1f} points, of which one seed tells no interval"
+    return f"adds between {100 * difference.low:.1f} and {100 * difference.high:.1f} points, not told apart from nothing"
+
+
+def _reach(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of `[seed, test]` in percent and the reach of their intervals `[2, test]`, 0 where one seed leaves them open."""
+    found = [of_mean(column) for column in values.T]
+    reach = 100 * np.array([[one.middle - one.low, one.high - one.middle] for one in found]).T
+    return 100 * np.array([one.middle for one in found]), np.where(np.isfinite(reach), reach, 0)
+
+
+def _matches(axis: Any, results: Results) -> None:
+    tests, (first, every) = results.summary["tests"], results.summary["feeds"]
+    models = {
+        first: (f"LSTM, pictures at the {first} only", PALETTE[0], "o"),
+        every: (f"LSTM, pictures at {every}", PALETTE[1], "s"),
+        results.summary["classifier"]: (results.summary["classifier"], "black", "^"),
+    }
+    for i, (name, (label, colour, marker)) in enumerate(models.items()):
+        means, reach = _reach(results.curves[f"exact/{name}"])
+        axis.errorbar(
+            np.arange(len(tests)) + 0.2 * (i - 1),
+            means,
+            reach,
+            color=colour,
+            marker=marker,
+            linestyle="none",
+            capsize=4,
+            label=label,
+        )
+    axis.hlines(95, -0.4, 0.4, color="grey", linestyle="--", label="target for one digit")
+    axis.set_xticks(range(len(tests)), [f"{test}\n{note}" for test, note in zip(tests, _NOTES, strict=True)])
+    axis.set(title="(a) Names spelled exactly on test pictures, 95 % over seeds", ylabel="exact match (%)", xlim=(-0.6, 2.6))
+    axis.legend(loc="lower left")
+
+
+_NOTES = ('such as "seven"', "name in training", "name not in training")
+
+
+def _differences(axis: Any, results: Results) -> None:
+    tests, (first, every) = results.summary["tests"], results.summary["feeds"]
+    difference = results.curves[f"exact/{every}"] - results.curves[f"exact/{first}"]
+    means, reach = _reach(difference)
+    places = np.arange(len(tests))
+    for i, seed in enumerate(100 * difference):
+        spread = places + 0.18 + 0.02 * i
+        axis.plot(spread, seed, color="grey", marker=".", linestyle="none", label="one seed" if i == 0 else None)
+    axis.errorbar(
+        places, means, reach, color=PALETTE[2], marker="D", linestyle="none", capsize=4, label="mean, 95 % over seeds"
+    )
+    axis.axhline(0, color="black", linewidth=0.8)
+    axis.axhline(MARGIN, color="grey", linestyle="--", label=f"margin, {MARGIN:g} points")
+    axis.set_xticks(places, [test.replace(" ", "\n") for test in tests])
+    axis.set(title="(b) What a look at every letter adds", ylabel="every step - first step (points)", xlim=(-0.5, 2.6))
+    axis.legend(loc="best")
+
+
+def _examples(area: Any, results: Results) -> None:
+    """The first mistakes of the first seed's chosen feed on held-out numbers, and the first it names rightly."""
+    curves = results.curves
+    good = curves["written"] == curves["truth"]
+    wrong, right = np.flatnonzero(~good)[:SHOWN], np.flatnonzero(good)[:SHOWN]
+    feed = results.summary["chosen feed by seed"][0]
+    area.suptitle(
+        f"(c) Held-out numbers, first seed, pictures at {feed}: the first mistakes, then the first names spelled rightly"
+    )
+    axes = area.subplots(1, 2 * SHOWN)
+    for axis in axes:
         axis.axis("off")
+    for axis, i in [*zip(axes[:SHOWN], wrong, strict=False), *zip(axes[SHOWN:], right, strict=False)]:
+        axis.axis("on")
+        axis.imshow(np.hstack([*curves["pictures"][i].reshape(2, 8, 8)]), cmap="gray_r")
+        axis.set(xticks=[], yticks=[])
+        axis.set_title(f'"{curves["written"][i]}"', color="black" if good[i] else PALETTE[1])
+        axis.set_xlabel("right" if good[i] else f"is {curves['truth'][i]}")

@@ -1,109 +1,144 @@
 """The figure of `dates`."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 from experiments.common.experiment import Results
-from experiments.common.figures import PALETTE
-from experiments.dates.data import FORMATS, ISO
+from experiments.common.figures import PALETTE, WIDTH, headline, running_mean
+from experiments.common.intervals import Interval, of_mean
+from experiments.dates.data import ISO
 
 LABELS = {"none": "no context", "last": "last state", "transformed": "transformed state", "attention": "attention"}
-STYLES = dict(zip(LABELS, (":", "--", "-.", "-"), strict=True))
+COLOURS = dict(zip(LABELS, (PALETTE[3], PALETTE[1], PALETTE[2], PALETTE[0]), strict=True))
+LINES = dict(zip(LABELS, (":", "--", "-.", "-"), strict=True))
+MARKERS = dict(zip(LABELS, ("v", "s", "D", "o"), strict=True))
 
 
 def plot(results: Results):
-    """Draws training losses, exact matches, exact matches by language and format, and one attention map."""
-    figure, ((losses, matches), (table, attention)) = plt.subplots(
-        2, 2, figsize=(17, 12), layout="constrained", gridspec_kw={"width_ratios": [1, 1.25]}
-    )
+    """Draws exact match against the length of the text and by combination, training losses, and one attention map."""
+    figure: Any = plt.figure(figsize=(WIDTH, 8.4), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=[1, 0.85])
+    texts, kinds, losses = upper.subplots(1, 3, width_ratios=[1.25, 0.8, 1.25])
+    _texts(texts, results)
+    _kinds(kinds, results)
     _losses(losses, results)
-    _matches(matches, results)
-    _languages(table, results)
-    _attention(attention, results)
-    names = [LABELS[row["model"]] for row in reversed(results.rows)]
-    exact, beam = ([f"{row[f'exact match {how}']:.1%}" for row in reversed(results.rows)] for how in ("greedy", "beam"))
-    fast = ", ".join(str(row["updates to 0.01"]) for row in reversed(results.rows))
-    figure.suptitle(
-        f"Held-out dates in {len(results.summary['languages'])} languages to ISO 8601, written exactly: "
-        f"{', '.join(f'{name} {share}' for name, share in zip(names, exact, strict=True))}\n"
-        f"(with a beam of {results.summary['beam width']}: {', '.join(beam)}). Updates to a training loss of 0.01: {fast}",
-        fontsize=14,
-    )
+    _attention(lower.subplots(), results)
+    headline(figure, finding(results))
     return figure
 
 
-def _losses(axis, results: Results) -> None:
-    for row in results.rows:
-        name = row["model"]
-        colour = PALETTE[list(LABELS).index(name)]
-        loss = results.curves[f"training/{name}"]
-        width = min(20, len(loss))
-        smooth = np.convolve(loss, np.full(width, 1 / width), mode="valid")
-        label = f"{LABELS[name]}: {row['loss']:.4f} on held-out dates"
-        axis.semilogy(np.arange(len(smooth)) + width, smooth, color=colour, linestyle=STYLES[name], linewidth=2, label=label)
-    chance = results.summary["loss of knowing only that it is a date of the century"]
-    axis.axhline(chance, color="grey", linewidth=0.8, label=f"a date of the century, no more: {chance:.4f}")
-    axis.set(title="(a) Training loss", xlabel="update", ylabel="loss (nats per character), mean of 20 updates")
-    axis.legend(fontsize=10, loc="upper right", bbox_to_anchor=(1, 0.86))
-
-
-def _matches(axis, results: Results) -> None:
-    place = np.arange(len(results.rows))
-    for shift, how, colour, hatch in ((-0.2, "greedy", PALETTE[0], ""), (0.2, "beam", PALETTE[4], "//")):
-        values = [100 * row[f"exact match {how}"] for row in results.rows]
-        label = how if how == "greedy" else f"beam of {results.summary['beam width']}"
-        bars = axis.bar(place + shift, values, 0.38, color=colour, hatch=hatch, edgecolor="white", label=label)
-        axis.bar_label(bars, [f"{value:.1f}" for value in values], fontsize=10)
-    axis.axhline(99, color="black", linewidth=0.8, linestyle="--", label="target for attention: 99")
-    axis.set_xticks(place, [f"{LABELS[row['model']]}\n{row['updates']} updates" for row in results.rows])
-    axis.set(title="(b) Held-out dates written exactly", xlabel="context", ylabel="exact match (%)", ylim=(0, 110))
-    axis.legend(fontsize=10, loc="center left")
-
-
-def _languages(axis, results: Results) -> None:
-    """Where the last state errs (or attention, if it is alone), and the worst that attention does."""
-    languages = results.summary["languages"]
-    shown = "last" if "greedy right/last" in results.curves else "attention"
-    last, attention = (_by_language(results, name) for name in (shown, "attention"))
-    least = min(95.0, np.nanmin(last))
-    axis.imshow(last, aspect="auto", cmap="cividis", vmin=least, vmax=100)
-    for i, j in np.argwhere(np.isfinite(last)):
-        dark = last[i, j] < (least + 100) / 2
-        axis.text(j, i, f"{last[i, j]:.1f}", ha="center", va="center", color="white" if dark else "black")
-    axis.set_xticks(range(len(FORMATS)), FORMATS)
-    axis.set_yticks(range(len(languages)), languages)
-    cell = len(results.curves["language"]) / last.size
-    axis.set(
-        title=f"(c) {LABELS[shown].capitalize()}, greedy: exact match (%), worst {np.nanmin(last):.1f}\n"
-        f"(attention: worst {np.nanmin(attention):.1f}); about {cell:.0f} dates per cell",
-        xlabel="format of the Unicode CLDR",
-        ylabel="language",
+def finding(results: Results) -> str:
+    """What the run found, in words that the intervals choose."""
+    text, exact = results.summary["other text"][-1], results.curves["exact/attention"]
+    far, unseen = exact[:, -1].mean(), exact[:, 1].mean()
+    if "last" not in results.summary["contexts"]:
+        return (
+            f"Attention writes {far:.1%} of unseen dates rightly within {text} characters of other text, "
+            f"and {unseen:.1%} in combinations of language and format never trained"
+        )
+    ahead = exact - results.curves["exact/last"]
+    return (
+        f"Within {text} characters of other text attention writes {far:.1%} of dates, {_gain(of_mean(ahead[:, -1]))} the last "
+        f"state; in combinations of language and format never trained, {unseen:.1%}, {_gain(of_mean(ahead[:, 1]))} it. "
+        f"{_speed(results)}"
     )
 
 
-def _by_language(results: Results, model: str) -> np.ndarray:
-    """Exact match in percent by language and format, NaN where nothing was drawn."""
-    found = np.full((len(results.summary["languages"]), len(FORMATS)), np.nan)
-    for i, j in np.ndindex(found.shape):
-        here = (results.curves["language"] == i) & (results.curves["format"] == j)
-        if here.any():
-            found[i, j] = 100 * results.curves[f"greedy right/{model}"][here].mean()
-    return found
+def _gain(difference: Interval) -> str:
+    """A paired difference of exact matches, in words."""
+    points = f"{100 * abs(difference.middle):.1f} points"
+    if difference.low > 0:
+        return f"{points} ahead of"
+    return f"{points} behind" if difference.high < 0 else "not told apart from"
 
 
-def _attention(axis, results: Results) -> None:
-    alphabet, source = results.summary["alphabet"], results.curves["shown source"]
-    written = ["␣" if alphabet[i].isspace() else alphabet[i] for i in source]
-    weights = results.curves["weights/attention"][:, : len(source)]
-    characters = [*ISO, "end"]
-    characters = [characters[t] for t in results.curves["shown target"]]
-    image = axis.imshow(weights, aspect="auto", cmap="cividis", vmin=0, vmax=1)
-    axis.figure.colorbar(image, ax=axis, label="weight")
-    axis.set_xticks(range(len(written)), [f"\n{symbol}" if str(symbol)[1:] else symbol for symbol in written])
-    axis.set_yticks(range(len(characters)), characters)
-    sources = ", ".join(f"{to} at {written[i]}" for to, i in zip(characters[:4], weights[:4].argmax(axis=1), strict=True))
+def _speed(results: Results) -> str:
+    """How many seeds' training losses get to where speed is read, and after how many updates, in words."""
+    attention, last = (results.curves[f"updates to low loss/{context}"] for context in ("attention", "last"))
+    return f"Updates to a training loss of 0.01, median: {_count(attention)} with attention, {_count(last)} without"
+
+
+def _count(updates: np.ndarray) -> str:
+    middle = float(np.median(updates))
+    return f"{middle:.0f}" if np.isfinite(middle) else "never"
+
+
+def _whiskers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of `[seed, n]` in percent and the reach of their intervals `[2, n]`, 0 where one seed leaves them open."""
+    found = [of_mean(column) for column in values.T]
+    reach = 100 * np.array([[one.middle - one.low, one.high - one.middle] for one in found]).T
+    return 100 * np.array([one.middle for one in found]), np.where(np.isfinite(reach), reach, 0)
+
+
+def _points(axis: Any, places: np.ndarray, context: str, values: np.ndarray, line: str) -> None:
+    means, reach = _whiskers(values)
+    axis.errorbar(
+        places, means, reach, color=COLOURS[context], marker=MARKERS[context], linestyle=line, capsize=4, label=LABELS[context]
+    )
+
+
+def _texts(axis: Any, results: Results) -> None:
+    lengths, trained = results.summary["other text"], results.summary["other text in training"]
+    axis.axvspan(0, trained, color="0.9", zorder=0, label="trained lengths")
+    for context in results.summary["contexts"]:
+        _points(axis, np.array(lengths), context, results.curves[f"exact/{context}"][:, 2:], LINES[context])
     axis.set(
-        title=f"(d) Where attention looks; strongest for the year: {sources}",
-        xlabel="character read (the tag is one symbol)",
-        ylabel="character written (teacher forcing)",
+        title="(a) Dates within other text",
+        xlabel="characters of other text",
+        ylabel="dates written exactly (%)",
+        ylim=(None, 100.8),
+        xticks=lengths,
+    )
+    axis.legend(loc="lower left")
+
+
+def _kinds(axis: Any, results: Results) -> None:
+    contexts = results.summary["contexts"]
+    for i, context in enumerate(contexts):
+        shift = 0.16 * (i - (len(contexts) - 1) / 2)
+        exact = results.curves[f"exact/{context}"][:, :2]
+        _points(axis, np.arange(2) + shift, context, exact, "none")
+        axis.plot(np.arange(2) + 2.5 * shift, 100 * exact.T, color=COLOURS[context], marker=".", linestyle="none", alpha=0.6)
+    axis.set_xticks([0, 1], ["trained", "never trained"])
+    axis.set(
+        title="(b) Combinations; dots are seeds",
+        xlabel="language and format together",
+        ylabel="dates written exactly (%)",
+        xlim=(-0.5, 1.5),
+        ylim=(None, 100.8),
+    )
+
+
+def _losses(axis: Any, results: Results) -> None:
+    for context in results.summary["contexts"]:
+        losses = running_mean(results.curves[f"training/{context}"], 20)
+        updates = np.arange(losses.shape[1]) + results.curves[f"training/{context}"].shape[1] - losses.shape[1] + 1
+        colour = COLOURS[context]
+        axis.fill_between(updates, losses.min(axis=0), losses.max(axis=0), color=colour, alpha=0.2, linewidth=0)
+        axis.semilogy(updates, np.median(losses, axis=0), color=colour, linestyle=LINES[context], label=LABELS[context])
+    axis.axhline(0.01, color="black", linewidth=0.8, label="0.01, where speed is read")
+    chance = results.summary["loss of knowing only that it is a date of the century"]
+    axis.axhline(chance, color="grey", linewidth=0.8, linestyle=":", label="any date of the century")
+    axis.set(
+        title="(c) Training loss: median and range of seeds", xlabel="update", ylabel="nats per character, mean of 20 updates"
+    )
+    axis.legend()
+
+
+def _attention(axis: Any, results: Results) -> None:
+    alphabet = results.summary["alphabet"]
+    read = ["␣" if alphabet[i].isspace() else alphabet[i] for i in results.curves["shown"]]
+    names = [*ISO, "end"]
+    image = axis.imshow(results.curves["weights"], aspect="auto", cmap="cividis", vmin=0, vmax=1)
+    axis.figure.colorbar(image, ax=axis, label="weight", pad=0.01)
+    axis.set_xticks(range(len(read)), [f"\n{symbol}" if str(symbol)[1:] else symbol for symbol in read])
+    axis.set_yticks(range(len(results.curves["target"])), [names[i] for i in results.curves["target"]])
+    axis.tick_params(axis="x", length=0, pad=2)
+    axis.set(
+        title=f"(d) Which characters attention looks at while it writes a test date "
+        f"within {results.summary['other text'][-1]} characters of other text",
+        xlabel="character read; ␣ is a space, and the language's tag is one symbol",
+        ylabel="character written",
     )
