@@ -51,27 +51,33 @@ def descend(config: Config) -> dict[str, Array]:
     return found
 
 
-def solved(config: Config, name: str, rates: tuple[float, ...], which: int, count: int) -> np.ndarray:
-    """Whether a descent solves its problem, `[rate, start]`."""
+def outcomes(config: Config, name: str, rates: tuple[float, ...], which: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whether a descent solves its problem, and whether a step throws it off, each `[rate, start]`."""
     starts = draw_starts(config.seed, which, count)
 
-    @jax.jit
-    def run(rates):
-        return jax.lax.map(
-            lambda rate: jax.vmap(lambda start: follow(config, start, rate, name == "clipped")[1])(starts), rates
-        )
+    def one(rate, start):
+        path, last = follow(config, start, rate, name == "clipped")
+        return last < SOLVED, thrown_off(path)
 
-    return np.asarray(run(jnp.asarray(rates)) < SOLVED)
+    run = jax.jit(lambda rates: jax.lax.map(lambda rate: jax.vmap(lambda start: one(rate, start))(starts), rates))
+    solved, thrown = run(jnp.asarray(rates))
+    return np.asarray(solved), np.asarray(thrown)
+
+
+def thrown_off(path: Array) -> Array:
+    """Whether a step of a path `[..., update, 2]` is longer than 1, or not a number."""
+    return ~(jnp.linalg.norm(jnp.diff(path, axis=-2), axis=-1).max(axis=-1) <= 1)
 
 
 def choose_and_compare(config: Config) -> dict[str, np.ndarray]:
-    """Chooses each descent's learning rate on the validation starts, the smaller of equal ones, and runs it on the test starts."""
+    """Chooses each descent's learning rate on the validation starts, the smaller of equals, and runs it on the test starts."""
     found = {}
     for name in METHODS:
-        on_validation = solved(config, name, RATES, VALIDATION, config.validation_starts)
+        on_validation, _ = outcomes(config, name, RATES, VALIDATION, config.validation_starts)
         rate = RATES[int(on_validation.sum(axis=1).argmax())]
+        on_test, thrown = outcomes(config, name, (rate,), TEST, config.test_starts)
         found[f"{name}/validation"], found[f"{name}/rate"] = on_validation, np.asarray(rate)
-        found[f"{name}/test"] = solved(config, name, (rate,), TEST, config.test_starts)[0]
+        found[f"{name}/test"], found[f"{name}/test thrown"] = on_test[0], thrown[0]
     return found
 
 

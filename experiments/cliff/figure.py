@@ -30,10 +30,13 @@ def _finding(results: Results) -> str:
     low, middle, high = summary["more solved with clipping, each at its best rate"]
     best = {name: found[f"{name}, test"] for name in METHODS}
     word = "more than" if low > 0 else "fewer than" if high < 0 else "not told apart from"
+    clipped, plain = (
+        f"{100 * row['share']:.0f} % of the test starts (a step above 1 in {100 * row['jumped'] / row['starts']:.0f} %)"
+        for row in (best["clipped"], best["no clipping"])
+    )
     return (
         f"One sigmoid unit, T = {summary['num_steps']}: at w = 6 the gradient reaches {found['w = 6']['max |g|']:.1e}. "
-        f"Each at its best learning rate, clipped descent solves {100 * best['clipped']['share']:.0f} % of the test starts, "
-        f"{word} the {100 * best['no clipping']['share']:.0f} % of plain descent"
+        f"Each at its best learning rate, clipped descent solves {clipped}, {word} plain descent, {plain}"
     )
 
 
@@ -56,11 +59,10 @@ def _descents(axis, results: Results) -> None:
         path = curves[f"{name}/path"][i]
         jumps = np.flatnonzero(~(np.linalg.norm(np.diff(path, axis=0), axis=1) <= 1))
         end = int(jumps[0]) + 1 if jumps.size else len(path)
-        width = 3 if name == "clipped" else 1.5
         every = {"markevery": max(end // 8, 1), "markersize": 6, "markerfacecolor": "white"}
         length = np.linalg.norm(path[end] - path[end - 1]) if jumps.size else 0
         label = f"{name}: thrown off by a step of {length:.2g}" if jumps.size else f"{name}: no step above 1"
-        axis.plot(*path[:end].T, linewidth=width, label=label, **look, **every)
+        axis.plot(*path[:end].T, linewidth=1.3, label=label, **look, **every)
         if jumps.size:
             away = path[end] - path[end - 1]
             tip = path[end - 1] + 0.35 * away / max(length, 1e-9) if np.isfinite(length) else path[end - 1]
@@ -70,7 +72,7 @@ def _descents(axis, results: Results) -> None:
     axis.plot(*curves["clipped/path"][i, 0], "X", color="black", markersize=8, zorder=5, label="start", linestyle="")
     axis.set(xlim=(4.3, 6.0), ylim=(-3.5, -1.9), xlabel="weight w", ylabel="bias b")
     axis.set_title(f"(b) Two descents from one start, learning rate {results.summary['learning_rate']:g}")
-    axis.legend(loc="lower left", framealpha=1)
+    axis.legend(loc="upper right", framealpha=1)
 
 
 def _shown(plain: np.ndarray) -> int:
@@ -85,13 +87,14 @@ def _growth(axis, results: Results) -> None:
     for i, (w, row) in enumerate(zip(WEIGHTS, results.rows, strict=False)):
         if w in (5.0, 6.0, 7.0):
             colour, marker = PALETTE[i % len(PALETTE)], "os^Dvx"[i]
-            label = f"w = {w:g}: ln max |g| grows by {row['growth']:.4f} per step"
-            look = {"marker": marker, "linestyle": "", "markersize": 5, "markerfacecolor": "white"}
+            label = f"w = {w:g}: {row['growth']:.4f} nats per step, theory {row['ln(0.235 w)']:.4f}"
+            look = {"marker": marker, "linestyle": "", "markersize": 5, "markerfacecolor": "white", "color": colour}
             line = curves["height"][i, last] * (SLOPE * w) ** (lengths - lengths[last])
-            axis.semilogy(lengths, line, color=colour, label=f"    theory: ln(0.235004 w) = {row['ln(0.235 w)']:.4f}")
-            axis.semilogy(lengths[::3], curves["height"][i, ::3], color=colour, label=label, **look)
+            axis.semilogy(lengths, line, color=colour, linewidth=1)
+            axis.semilogy(lengths[::3], curves["height"][i, ::3], label=label, **look)
     axis.set(xlabel="steps T", ylabel="largest gradient norm at the wall, max |g|")
-    axis.set_title("(c) The height of the wall against the steps")
+    axis.set_ylim(top=30 * curves["height"].max())
+    axis.set_title("(c) The height of the wall against the steps; lines: theory")
     axis.legend(loc="upper left")
 
 

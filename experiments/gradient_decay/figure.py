@@ -11,7 +11,7 @@ from experiments.gradient_decay.rates import of_errors
 
 LOOKS = {"tanh": ("o", PALETTE[0]), "relu": ("^", PALETTE[2]), "sigmoid": ("s", PALETTE[1]), "identity": ("D", PALETTE[6])}
 NAMES = {"tanh": "tanh", "relu": "ReLU", "sigmoid": "sigmoid", "identity": "linear"}
-FILLS = {"gaussian": "full", "orthogonal": "none", "identity": "left"}
+GATED = dict.fromkeys(("lstm", "gru"), ("P", PALETTE[3]))
 
 
 def plot(results: Results):
@@ -27,20 +27,19 @@ def plot(results: Results):
 
 def _finding(results: Results) -> str:
     """What the run found of the claim, in words chosen by the criteria's intervals."""
-    summary = results.summary
-    state = "after training" if summary["trained"] else "at initialisation"
+    state = "after training" if results.summary["trained"] else "at initialisation"
     parts = []
     radii = tuple(sorted({row["rho"] for row in results.rows if row["rho"] <= 1}))
     if radii:
         off = of_errors(errors(results, "tanh", RANDOM, radii))
-        parts.append(f"spectral radius times slope {_holds(off)} the rate of random tanh networks with ρ ≤ 1 ({_off(off)})")
+        parts.append(f"random tanh networks, ρ ≤ 1, {_follow(off)} radius times slope ({_off(off)})")
     off = of_errors(additive_errors(results))
-    parts.append(f"the forget gates {_holds(off)} that of an LSTM's additive path ({_off(off)})")
-    return f"Gradients through {summary['input']} {state}: {'; '.join(parts)}{_carried(results)}"
+    parts.append(f"additive paths of LSTMs {_follow(off)} their forget gates ({_off(off)}){_carried(results)}")
+    return f"Gradients {state}: {'; '.join(parts)}"
 
 
-def _holds(off: Interval) -> str:
-    return "gives" if off.high <= TOLERANCE else "misses" if off.low > TOLERANCE else "may miss"
+def _follow(off: Interval) -> str:
+    return "follow" if off.high <= TOLERANCE else "do not follow" if off.low > TOLERANCE else "may not follow"
 
 
 def _off(off: Interval) -> str:
@@ -50,15 +49,12 @@ def _off(off: Interval) -> str:
 def _carried(results: Results) -> str:
     """How much of the gradient the additive path carries where it carries most."""
     names = [row["setting"] for row in results.rows if row["setting"].startswith("lstm")]
-    shares = [of_mean(results.curves[f"share/{name}"][:, LAG]) for name in names if _lags(results, name) > LAG]
+    found = [results.curves[f"share/{name}"] for name in names]
+    shares = [of_mean(share[:, LAG]) for share in found if share.shape[1] > LAG]
     if not shares:
         return ""
     most = max(shares, key=lambda share: share.middle)
-    return f", which carries {'at most ' if len(shares) > 1 else ''}{100 * most.middle:.0f} % of the gradient at lag {LAG}"
-
-
-def _lags(results: Results, key: str) -> int:
-    return results.curves[f"curve/{key}"].shape[1]
+    return f", and carry {'at most ' if len(shares) > 1 else ''}{100 * most.middle:.0f} % of it at lag {LAG}"
 
 
 def _band(axis, curves: np.ndarray, **look) -> None:
@@ -91,40 +87,41 @@ def _vanilla_curves(axis, results: Results) -> None:
 
 
 def _rates(axis, results: Results) -> None:
-    """Measured against predicted rates with intervals over networks; on the line theory is right."""
-    for row in results.rows:
+    """How far measured rates are from the predicted ones; the gated networks stand at the right."""
+    rows = [row for row in results.rows if np.isfinite(row["measured"])]
+    gated = [row["setting"] for row in rows if np.isnan(row["rho"])]
+    radii = sorted({row["rho"] for row in rows if np.isfinite(row["rho"])})
+    places = {**{radius: i for i, radius in enumerate(radii)}, **{name: len(radii) + i for i, name in enumerate(gated)}}
+    axis.axhspan(-TOLERANCE, TOLERANCE, color="grey", alpha=0.2, linewidth=0, label=f"within {TOLERANCE:g}")
+    for row in rows:
         kind, _, init = row["setting"].partition(" ")
-        marker, colour = LOOKS.get(kind, ("P" if kind == "lstm" else "X", PALETTE[3]))
-        if np.isfinite(row["measured"]):
-            errors = [[row["measured"] - row["low"]], [row["high"] - row["measured"]]]
-            bars = np.nan_to_num(errors, nan=0, posinf=0)
-            look = {"marker": marker, "color": colour, "fillstyle": FILLS.get(init, "full"), "markerfacecoloralt": "white"}
-            axis.errorbar([row["predicted"]], [row["measured"]], yerr=bars, markersize=5, linewidth=1, linestyle="", **look)
-    ends = np.asarray([row[name] for row in results.rows for name in ("predicted", "measured")])
-    ends = ends[np.isfinite(ends)]
-    line = np.asarray([ends.min(), ends.max()])
-    axis.plot(line, line, color="grey", linewidth=1, zorder=0)
-    for kind, (marker, colour) in LOOKS.items():
-        axis.plot([], [], marker=marker, color=colour, linestyle="", label=NAMES[kind])
-    axis.plot([], [], marker="P", color=PALETTE[3], linestyle="", label="LSTM, by its gates")
-    axis.plot([], [], marker="X", color=PALETTE[3], linestyle="", label="GRU, by its gates")
-    for init, fill in FILLS.items():
-        label = f"{init.capitalize()} W"
-        axis.plot([], [], "o", color="grey", fillstyle=fill, markerfacecoloralt="white", label=label)
-    _name_counterexample(axis, results)
-    axis.set(xlabel="predicted rate: ln ρ + ½ ln mean φ'² (nats per step)", ylabel="measured rate (nats per step)")
-    axis.set_title("(b) Measured against predicted rates of all settings")
-    axis.legend(loc="lower right")
+        beside = 0.0 if kind in GATED else 0.16 * list(NAMES).index(kind) - 0.24 + 0.05 * (init == "orthogonal")
+        at = places[row["setting"] if kind in GATED else row["rho"]] + beside
+        bars = np.nan_to_num([[row["measured"] - row["low"]], [row["high"] - row["measured"]]], nan=0, posinf=0)
+        axis.errorbar([at], [row["measured"] - row["predicted"]], yerr=bars, linewidth=1, **_look(row["setting"]))
+    for kind, name in NAMES.items():
+        axis.plot([], [], label=f"{name}, random W", **_look(f"{kind} gaussian"))
+    axis.plot([], [], label="the same, identity W", **_look("linear identity"))
+    axis.plot([], [], label="LSTM, GRU: by their gates", **_look("gru"))
+    axis.axhline(0, color="grey", linewidth=0.5)
+    ticks = [f"{radius:g}" for radius in radii] + [_short(name) for name in gated]
+    axis.set_xticks(range(len(ticks)), ticks)
+    low, high = axis.get_ylim()
+    axis.set(xlabel="spectral radius ρ, or gated network (forget bias)", ylabel="measured - predicted (nats per step)")
+    axis.set(title="(b) Measured rates minus ln ρ + ½ ln mean φ'²", ylim=(low, high + 0.6 * (high - low)))
+    axis.legend(loc="upper left", ncols=2)
 
 
-def _name_counterexample(axis, results: Results) -> None:
-    """Names the identity setting that theory misses most."""
-    rows = [row for row in results.rows if row["setting"].endswith(" identity") and np.isfinite(row["measured"])]
-    if rows:
-        worst = max(rows, key=lambda row: abs(row["measured"] - row["predicted"]))
-        text = f"{NAMES[worst['setting'].split()[0]]}, identity W, ρ = {worst['rho']:g}"
-        at = (worst["predicted"], worst["measured"])
-        axis.annotate(text, at, (-115, 8), textcoords="offset points", arrowprops={"arrowstyle": "-", "color": "grey"})
+def _short(gated: str) -> str:
+    return gated.upper().replace(" FORGET BIAS ", "\n")
+
+
+def _look(setting: str) -> dict[str, object]:
+    """Marker and colour of a setting; those of identity matrices are hollow."""
+    kind, _, init = setting.partition(" ")
+    marker, colour = {"linear": ("o", "grey"), **LOOKS, **GATED}[kind]
+    fill = "white" if init == "identity" else colour
+    return {"marker": marker, "color": colour, "markerfacecolor": fill, "markersize": 5, "linestyle": ""}
 
 
 def _additive_paths(axis, results: Results) -> None:
@@ -132,12 +129,12 @@ def _additive_paths(axis, results: Results) -> None:
     chosen = [names[0], names[-1]] if len(names) > 1 else names
     for colour, name in zip(PALETTE, chosen, strict=False):
         bias, predicted = name.removeprefix("lstm "), float(np.median(results.curves[f"predicted/{name}"]))
-        _band(axis, results.curves[f"curve/{name}"], color=colour, label=f"{bias}: whole gradient")
+        _band(axis, results.curves[f"curve/{name}"], color=colour, label=f"{bias}, whole gradient")
         additive = results.curves[f"additive/{name}"]
-        _band(axis, additive, color=colour, linestyle="--", label=f"{bias}: additive path alone")
+        _band(axis, additive, color=colour, linestyle="--", label=f"{bias}, additive path")
         lags = np.arange(1, additive.shape[1], 6)
         start = 10.0 ** np.median(additive[:, 1])
-        label = f"{bias}: mean gate, {np.exp(predicted):.2f} per step"
+        label = f"{bias}, mean gate {np.exp(predicted):.2f}"
         look = {"color": colour, "markersize": 4, "markerfacecolor": "white", "label": label}
         axis.plot(lags, start * np.exp(predicted * (lags - 1)), "o", **look)
     _lag_axis(axis, "(c) LSTM: the whole gradient, and its additive path alone", "|dL/ds$_t$| relative to lag 0")

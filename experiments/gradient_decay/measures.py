@@ -54,7 +54,7 @@ def _paths(cell: Cell, network: Network, xs: jax.Array, labels: jax.Array) -> di
 
 
 def singular_values(hidden_size: int, xs: jax.Array, keys: jax.Array) -> dict[str, np.ndarray]:
-    """Log10 singular values of dh_T/dh_t, `[seed, lag, n]`, of untrained tanh networks with ρ = 1, one sequence each, in float64."""
+    """Log10 singular values of dh_T/dh_t, `[seed, lag, n]`: untrained tanh networks, ρ = 1, one sequence each, float64."""
     found = {}
     with jax.enable_x64(True):
         first = xs[:, :, 0].astype(jnp.float64)

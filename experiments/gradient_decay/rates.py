@@ -9,7 +9,7 @@ from recurrent.flow import decay_rate
 
 
 def slopes(curves: np.ndarray, last: int) -> np.ndarray:
-    """Slopes of ln norm over the later three quarters of the lags 0 ... last, for curves `[network, lag, sequence]` of log10 norms.
+    """Slopes of ln norm over the later three quarters of the lags 0 ... last, from log10 norms `[network, lag, sequence]`.
 
     A gradient that is exactly 0 has vanished: its rate is -inf. That happens beyond a step at which no ReLU is active, and
     from lag 0 on where the softmax is saturated.

@@ -2,19 +2,19 @@
 
 Claim: Newton's method evaluates a network that forgets in a few parallel iterations, whatever T; a chaotic one it cannot.
 
-Networks: tanh, 32 units, white noise as input, one random matrix scaled to eight spectral radii. Methods: deer, its diagonal form
-quasi_deer, and elk, each with up to 60 iterations; the loop over time is what all are compared with. Nothing is trained or
-chosen. A network forgets if its radius is at most 0.9, and is chaotic if its largest Lyapunov exponent, measured along 1,024
-steps, is positive.
+Networks: tanh, 32 units, white noise as input, one random matrix scaled to eight spectral radii. Methods: deer, its diagonal
+form quasi_deer, and elk, each with up to 60 iterations; the loop over time is what all are compared with. Nothing is trained
+or chosen. A network forgets if its radius is at most 0.9, and is chaotic if its largest Lyapunov exponent, measured along
+1,024 steps, is positive.
 
 Criteria, for the published options with any seed:
-  deer needs at most 10 iterations at radius <= 0.9, for all T up to 4,096. There every method that converged is within 1e-5 of
-  the loop.
-  At least one network is chaotic, and there deer needs at least 50 iterations at T = 1,024, or reaches the limit of 60. The most
-  chaotic one is flagged as not converged, and with the fallback it is within 1e-5 of the loop.
+  deer needs at most 10 iterations at radius <= 0.9, for all T up to 4,096. There every method that converged is within 1e-5
+  of the loop.
+  At least one network is chaotic, and there deer needs at least 50 iterations at T = 1,024, or reaches the limit of 60. The
+  most chaotic one is flagged as not converged, and with the fallback it is within 1e-5 of the loop.
   The longest chain of operations of a minGRU grows by the same number for every doubling of T from 64 to 4,096.
-  With --speedups, on an accelerator: the loop takes 10 and 500 times as long as deer with 32 units and with 1 unit; a training
-  step of a minGRU takes at most twice as long for 4,096 steps as for 512.
+  With --speedups, on an accelerator: the loop takes 10 and 500 times as long as deer with 32 units and with 1 unit; a
+  training step of a minGRU takes at most twice as long for 4,096 steps as for 512.
 
 A sceptic could say: iterations are not time. One iteration of deer is about 100 times the work of the loop here, and on a CPU
 the loop wins; times are reported, not judged. There is one random matrix per run: --seed draws another.

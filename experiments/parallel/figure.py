@@ -36,8 +36,8 @@ def _finding(results: Results) -> str:
         return f"takes {counts[i]} iterations" if converged[i] else f"has not converged after {counts[i]} iterations"
 
     return (
-        f"tanh networks of {summary['hidden_size']} units, T = {last}: Newton's method {taken(exponent.argmin())} at a Lyapunov "
-        f"exponent of {exponent.min():+.2f} per step, and {taken(exponent.argmax())} at {exponent.max():+.2f}"
+        f"tanh networks of {summary['hidden_size']} units, T = {last}: Newton's method {taken(exponent.argmin())} "
+        f"at a Lyapunov exponent of {exponent.min():+.2f} per step, and {taken(exponent.argmax())} at {exponent.max():+.2f}"
     )
 
 

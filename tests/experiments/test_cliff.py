@@ -78,12 +78,13 @@ def test_a_rate_is_chosen_on_validation_starts_and_met_once_on_test_starts(monke
     """Test starts would choose another rate than validation starts, and each descent has one of its own."""
     asked = []
 
-    def solved(config, name, rates, which, count):
+    def outcomes(config, name, rates, which, count):
         asked.append((name, rates, which, count))
         best = {"no clipping": 1, "clipped": 3}[name] if which == descents.VALIDATION else 5
-        return np.arange(len(rates))[:, None] == np.full(count, best)[None]
+        solved = np.arange(len(rates))[:, None] == np.full(count, best)[None]
+        return solved, ~solved
 
-    monkeypatch.setattr(descents, "solved", solved)
+    monkeypatch.setattr(descents, "outcomes", outcomes)
     found = descents.choose_and_compare(Config(validation_starts=4, test_starts=6))
     assert (found["no clipping/rate"], found["clipped/rate"]) == (descents.RATES[1], descents.RATES[3])
     assert [(name, which, count) for name, _, which, count in asked] == [
@@ -95,15 +96,27 @@ def test_a_rate_is_chosen_on_validation_starts_and_met_once_on_test_starts(monke
     assert [len(rates) for _, rates, which, _ in asked if which == descents.TEST] == [1, 1]
 
 
-def test_solved_starts_are_those_whose_error_ends_small():
+def test_outcomes_are_small_errors_at_the_end_and_long_steps_on_the_way():
     with jax.enable_x64(True):
-        config = Config(num_steps=20, updates=30)
-        found = descents.solved(config, "clipped", (0.01, 0.3), descents.TEST, 20)
+        config = Config(updates=60)
+        found, thrown = descents.outcomes(config, "no clipping", (0.01, 1.0), descents.TEST, 20)
         starts = descents.draw_starts(config.seed, descents.TEST, 20)
-        for i, rate in enumerate((0.01, 0.3)):
-            ends = [descents.follow(config, unit.Unit(*start), rate, True)[1] for start in zip(*starts, strict=True)]
-            np.testing.assert_array_equal(found[i], np.asarray(ends) < 1e-3)
+        follow = jax.jit(lambda start, rate: descents.follow(config, start, rate, clip=False))
+        for i, rate in enumerate((0.01, 1.0)):
+            for j, start in enumerate(zip(*starts, strict=True)):
+                path, last = follow(unit.Unit(*start), rate)
+                steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+                assert found[i, j] == (last < 1e-3)
+                assert thrown[i, j] == (not steps.max() <= 1)
     assert 0 < found.mean() < 1
+    assert 0 < thrown.mean() < 1
+
+
+def test_a_step_that_is_no_number_throws_off():
+    path = np.zeros((3, 4, 2))
+    path[1, 2:] = np.nan
+    path[2, 1, 0] = 0.9
+    np.testing.assert_array_equal(descents.thrown_off(path), [False, True, False])
 
 
 def made() -> Results:
@@ -176,6 +189,6 @@ def test_wilsons_interval():
 )
 def test_the_title_says_which_descent_solves_more(interval, word):
     results = made()
-    results.rows.extend({"setting": f"{name}, test", "share": 0.5} for name in descents.METHODS)
+    results.rows.extend({"setting": f"{name}, test", "share": 0.5, "jumped": 1, "starts": 4} for name in descents.METHODS)
     results.summary.update({"num_steps": 50, "more solved with clipping, each at its best rate": interval})
     assert word in figure._finding(results)

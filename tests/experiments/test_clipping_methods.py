@@ -36,7 +36,7 @@ def test_a_bad_option_stops_before_anything_is_written(option, value, tmp_path, 
     assert value in said
 
 
-GRADIENT = {"a": jnp.array([3.0, -4.0, 0.1]), "b": jnp.array([[0.5, -12.0]])}
+GRADIENT = {"a": np.array([3.0, -4.0, 0.1], np.float32), "b": np.array([[0.5, -12.0]], np.float32)}
 
 
 @pytest.mark.parametrize("name", methods.NAMES)

@@ -32,9 +32,9 @@ MUTANTS = (
     Mutant(
         "cliff: unsolved starts counted as solved",
         _DESCENTS,
-        "(run(jnp.asarray(rates)) < SOLVED)",
-        "(run(jnp.asarray(rates)) > SOLVED)",
-        (f"{_FILE}::test_solved_starts_are_those_whose_error_ends_small",),
+        "return last < SOLVED, thrown_off(path)",
+        "return last > SOLVED, thrown_off(path)",
+        (f"{_FILE}::test_outcomes_are_small_errors_at_the_end_and_long_steps_on_the_way",),
     ),
     Mutant(
         "cliff: the difference the other way round",
