@@ -31,12 +31,13 @@ def _finding(results: Results) -> str:
     best = {name: found[f"{name}, test"] for name in METHODS}
     word = "more than" if low > 0 else "fewer than" if high < 0 else "not told apart from"
     clipped, plain = (
-        f"{100 * row['share']:.0f} % of the test starts (a step above 1 in {100 * row['jumped'] / row['starts']:.0f} %)"
+        f"{100 * row['share']:.0f} % of the test starts and takes a step above 1 from "
+        f"{100 * row['jumped'] / row['starts']:.0f} %"
         for row in (best["clipped"], best["no clipping"])
     )
     return (
-        f"One sigmoid unit, T = {summary['num_steps']}: at w = 6 the gradient reaches {found['w = 6']['max |g|']:.1e}. "
-        f"Each at its best learning rate, clipped descent solves {clipped}, {word} plain descent, {plain}"
+        f"One sigmoid unit, T = {summary['num_steps']}. Each at its best learning rate, clipped descent solves {clipped}; "
+        f"that is {word} plain descent, which solves {plain.replace(' of the test starts', '')}"
     )
 
 
