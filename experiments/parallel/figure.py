@@ -52,10 +52,10 @@ def _against_time(axis, curves: dict[str, np.ndarray], limit: int) -> None:
         axis.loglog(shifted, counts, "-", color=colour, base=2, linewidth=1)
         axis.loglog(shifted[converged], counts[converged], marker, color=colour, base=2)
         axis.loglog(shifted[~converged], counts[~converged], marker, color=colour, markerfacecolor="white", base=2)
-        axis.plot([], [], marker=marker, color=colour, label=f"radius {radius:g}: exponent {exponent:+.2f}")
-    axis.loglog(lengths, lengths, "k:", label="one per step, as the loop", base=2)
-    axis.axhline(limit, color="grey", linewidth=1, label=f"limit {limit}; open: not converged")
-    axis.set(xlabel="steps T", ylabel="iterations of deer", title="(a) Iterations against the number of steps")
+        axis.plot([], [], marker=marker, color=colour, label=f"radius {radius:g} ({exponent:+.2f})")
+    axis.loglog(lengths, lengths, "k:", label="one per step", base=2)
+    axis.axhline(limit, color="grey", linewidth=1, label=f"limit {limit} (open: reached)")
+    axis.set(xlabel="steps T", ylabel="iterations of deer", title="(a) Iterations against the steps, by radius (and exponent)")
     axis.set_ylim(1, 64 * max(limit, lengths.max()))
     axis.legend(loc="upper left", ncols=2)
 
@@ -69,7 +69,7 @@ def _against_exponent(axis, curves: dict[str, np.ndarray], limit: int) -> None:
             at = {"marker": look["marker"], "color": look["color"], "markerfacecolor": fill, "linestyle": ""}
             axis.semilogy(curves["exponent"][chosen], counts[chosen], markersize=7, **at)
         axis.plot([], [], label=method, **look)
-    axis.plot([], [], "ko", markerfacecolor="white", linestyle="", label="limit reached, not converged")
+    axis.plot([], [], "ko", markerfacecolor="white", linestyle="", label="not converged")
     axis.axvline(0, color="grey", linewidth=1)
     axis.yaxis.set_major_formatter(ScalarFormatter())
     axis.yaxis.set_minor_formatter(ScalarFormatter())
