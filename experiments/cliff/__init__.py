@@ -24,6 +24,7 @@ otherwise, such as Adam, are not compared. Starts lie beside the wall on purpose
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
@@ -85,7 +86,7 @@ def _wall_row(curves: dict[str, np.ndarray], i: int) -> dict[str, float | str]:
 
 def _descent_row(config: Config, curves: dict[str, np.ndarray], name: str) -> dict[str, float | str]:
     """Counts first starts that end below E = 1e-3, and those with a step longer than 1."""
-    thrown = int(np.asarray(thrown_off(curves[f"{name}/path"])).sum())
+    thrown = int(np.asarray(thrown_off(jnp.asarray(curves[f"{name}/path"]))).sum())
     return {"setting": name, **_counted(config.learning_rate, curves[f"{name}/error"] < SOLVED), "jumped": thrown}
 
 

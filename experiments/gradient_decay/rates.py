@@ -15,8 +15,8 @@ def slopes(curves: np.ndarray, last: int) -> np.ndarray:
     from lag 0 on where the softmax is saturated.
     """
     kept = curves[:, : last + 1]
-    dead = ~np.isfinite(kept).all(axis=1)
-    by_time = np.where(dead[:, None], 0, kept).swapaxes(0, 1)[::-1]
+    dead = np.any(~np.isfinite(kept), axis=1)
+    by_time = np.where(np.expand_dims(dead, 1), 0, kept).swapaxes(0, 1)[::-1]
     return np.where(dead, -np.inf, np.asarray(decay_rate(jnp.asarray(by_time), last // 4, last)))
 
 
