@@ -8,7 +8,6 @@ SLOPE = SIGMA * (1 - SIGMA)
 """σ'(x_0): along the wall dx_t/dx_{t-1} = 0.235004 w."""
 WEIGHTS = (4.5, 5.0, 5.5, 6.0, 6.5, 7.0)
 SHORTEST, GROWTH_STEPS = 10, 10
-COLOURS = {"no clipping": "#D55E00", "clipped": "#0072B2"}
 
 
 def wall(w):

@@ -1,14 +1,36 @@
-"""Recurrent networks in parallel over time: how many Newton iterations it takes, and what predicts them."""
+"""Recurrent networks in parallel over time: how many Newton iterations it takes, and what predicts them.
+
+Claim: Newton's method evaluates a network that forgets in a few parallel iterations, whatever T; a chaotic one it cannot.
+
+Networks: tanh, 32 units, white noise as input, one random matrix scaled to eight spectral radii. Methods: deer, its diagonal
+form quasi_deer, and elk, each with up to 60 iterations; the loop over time is what all are compared with. Nothing is trained
+or chosen. A network forgets if its radius is at most 0.9, and is chaotic if its largest Lyapunov exponent, measured along
+1,024 steps, is positive.
+
+Criteria, for the published options with any seed:
+  deer needs at most 10 iterations at radius <= 0.9, for all T up to 4,096. There every method that converged is within 1e-5
+  of the loop.
+  At least one network is chaotic, and there deer needs at least 50 iterations at T = 1,024, or reaches the limit of 60. The
+  most chaotic one is flagged as not converged, and with the fallback it is within 1e-5 of the loop.
+  The longest chain of operations of a minGRU grows by the same number for every doubling of T from 64 to 4,096.
+  With --speedups, on an accelerator: the loop takes 10 and 500 times as long as deer with 32 units and with 1 unit; a
+  training step of a minGRU takes at most twice as long for 4,096 steps as for 512.
+
+A sceptic could say: iterations are not time. One iteration of deer is about 100 times the work of the loop here, and on a CPU
+the loop wins; times are reported, not judged. There is one random matrix per run: --seed draws another.
+"""
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from tqdm import tqdm
 
-from experiments.common.checks import Check
+from experiments.common.checks import Check, at_least, at_most
 from experiments.common.experiment import Experiment, Results
 from experiments.common.options import check_counts
 from experiments.common.parts import Part, compute_now
@@ -125,19 +147,12 @@ def measure_times(config: Config) -> dict[str, np.ndarray]:
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Counts iterations for every method, radius and length, and measures exponents, depths and times."""
-    curves, tame = {}, tuple(radius for radius in config.radii if radius <= 0.9)
-    for method in METHODS:
-        for length in config.lengths:
-            found = part(f"{method}-{length}", functools.partial(count_iterations, config, method, length, config.radii))
-            curves |= {f"{method}/{length}/{name}": value for name, value in found.items()}
-    if tame:
-        found = part("long", lambda: count_iterations(config, "deer", config.long_length, tame))
-        curves |= {f"long/{name}": value for name, value in found.items()}
-    jobs = {"exponents": measure_exponents, "rescue": rescue, "depths": measure_depths, "times": measure_times}
-    for name, job in jobs.items():
-        curves |= part(name, functools.partial(job, config))
-    if config.speedups:
-        curves |= part("speedups", measure_speedups)
+    jobs = _jobs(config)
+    curves: dict[str, np.ndarray] = {}
+    for name in (progress := tqdm(jobs, unit="part", leave=False)):
+        progress.set_description(f"{name}: compiling and running")
+        prefix, job = jobs[name]
+        curves |= {f"{prefix}{key}": value for key, value in part(name, job).items()}
     curves |= {
         "radii": np.asarray(config.radii),
         "lengths": np.asarray(config.lengths),
@@ -145,6 +160,20 @@ def run(config: Config, part: Part = compute_now) -> Results:
     }
     rows = [_row(config, curves, i, length) for i in range(len(config.radii)) for length in config.lengths]
     return Results(rows, _summary(config, curves), curves)
+
+
+def _jobs(config: Config) -> dict[str, tuple[str, Callable[[], dict[str, np.ndarray]]]]:
+    """The parts of the run: what the names of their arrays begin with, and what computes them."""
+    jobs = {}
+    for method in METHODS:
+        for length in config.lengths:
+            count = functools.partial(count_iterations, config, method, length, config.radii)
+            jobs[f"{method}-{length}"] = (f"{method}/{length}/", count)
+    if tame := tuple(radius for radius in config.radii if radius <= 0.9):
+        jobs["long"] = ("long/", functools.partial(count_iterations, config, "deer", config.long_length, tame))
+    named = {"exponents": measure_exponents, "rescue": rescue, "depths": measure_depths, "times": measure_times}
+    jobs |= {name: ("", functools.partial(job, config)) for name, job in named.items()}
+    return jobs | ({"speedups": ("", measure_speedups)} if config.speedups else {})
 
 
 def _row(config: Config, curves: dict[str, np.ndarray], i: int, length: int) -> dict[str, float | str]:
@@ -175,31 +204,35 @@ def _summary(config: Config, curves: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 def check(config: Config, results: Results) -> list[Check]:
-    """Tests iterations, deviations, the prediction from the exponent and the depth, under the default settings."""
-    default = Config(seed=config.seed)
-    curves = (results if dataclasses.replace(config, speedups=False) == default else run(default)).curves
-    radii, exponent, last = curves["radii"], curves["exponent"], max(default.lengths)
-    tame, chaotic = radii <= 0.9, exponent > 0
-    iterations = np.stack([curves[f"deer/{length}/iterations"] for length in default.lengths])
+    """Judges speedups where they were measured, and all else under the published options with any seed."""
+    speedups = _check_speedups(results) if config.speedups else []
+    if dataclasses.replace(config, speedups=False, rows=Config.rows, seed=Config.seed) != Config():
+        return speedups
+    curves, radii, exponent = results.curves, results.curves["radii"], results.curves["exponent"]
+    tame, chaotic, last = radii <= 0.9, exponent > 0, max(config.lengths)
+    iterations = np.stack([curves[f"deer/{length}/iterations"] for length in config.lengths])
     few = int(max(iterations[:, tame].max(), curves["long/iterations"].max()))
-    runs = [f"{method}/{length}" for method in METHODS for length in default.lengths]
+    runs = [f"{method}/{length}" for method in METHODS for length in config.lengths]
     deviations = [curves[f"{r}/deviation"][tame & curves[f"{r}/converged"]] for r in runs] + [curves["long/deviation"]]
     deviation = float(max(d.max(initial=0) for d in deviations))
     many = float(curves[f"deer/{last}/iterations"][chaotic].min()) if chaotic.any() else 0.0
-    steps = np.diff(curves["depth"])
-    speedups = []
-    for name, target in TARGETS.items() if config.speedups else ():
-        found, smaller = results.summary[name], name == TRAINING
-        passed = found < target if smaller else found >= target
-        speedups.append(Check(name, found, f"{'below' if smaller else 'at least'} {target:g}", passed))
+    flagged = bool(curves["flagged"])
     return speedups + [
-        Check("iterations of deer at radius <= 0.9, T up to 4,096", few, "at most 10", few <= 10),
-        Check("largest deviation from the loop there, where converged", deviation, "at most 1e-5", deviation <= 1e-5),
-        Check("networks with a positive exponent", int(chaotic.sum()), "at least 1", bool(chaotic.any())),
-        Check("iterations of deer there, T = 1,024", many, "at least 50, or the limit", many >= 50),
-        Check("the most chaotic network is flagged", float(curves["flagged"]), "flagged", bool(curves["flagged"])),
-        Check("its deviation with the fallback", float(curves["rescued"]), "at most 1e-5", bool(curves["rescued"] <= 1e-5)),
-        Check("spread of the depth gained per doubling of T", int(np.ptp(steps)), "0", np.ptp(steps) == 0),
+        at_most("iterations of deer at radius <= 0.9, T up to 4,096", few, 10),
+        at_most("largest deviation from the loop there, where converged", deviation, 1e-5),
+        at_least("networks with a positive exponent", int(chaotic.sum()), 1),
+        at_least("iterations of deer there, T = 1,024, or the limit", many, 50),
+        Check("the most chaotic network is flagged", float(flagged), "flagged", flagged),
+        at_most("its deviation with the fallback", float(curves["rescued"]), 1e-5),
+        at_most("spread of the depth gained per doubling of T", int(np.ptp(np.diff(curves["depth"]))), 0),
+    ]
+
+
+def _check_speedups(results: Results) -> list[Check]:
+    """Ratios of times: at least the targets, but for training steps of two lengths at most."""
+    return [
+        (at_most if name == TRAINING else at_least)(name, float(results.summary[name]), target)
+        for name, target in TARGETS.items()
     ]
 
 
