@@ -5,11 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import experiments
 from experiments.common.checks import Check
 from experiments.common.files import write
 
-PACKAGE = Path(experiments.__path__[0])
+PACKAGE = Path(__file__).parents[1]
 FIGURES = PACKAGE.parent / "docs" / "figures"
 README = PACKAGE / "README.md"
 START, END = "<!-- made by python -m experiments record -->", "<!-- end -->"
