@@ -9,6 +9,8 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
 WIDTH = 11.0
 """Inches of every figure."""
+LETTERS = 115
+"""Of a title, that fit the width."""
 SHOWN = 880
 """Pixels of width at which a README shows a figure."""
 SMALLEST = 9.0
@@ -28,8 +30,10 @@ STYLE: dict[Any, Any] = {
 
 
 def headline(figure: Any, text: str) -> None:
-    """Sets the title of a figure, broken where it would be wider than the figure."""
-    figure.suptitle("\n".join(textwrap.wrap(text, 115)))
+    """Sets the title of a figure, on as few lines as fit its width, and on those as evenly as can be."""
+    fewest = len(textwrap.wrap(text, LETTERS))
+    widths = range(len(text) // fewest, LETTERS + 1)
+    figure.suptitle("\n".join(next(lines for lines in (textwrap.wrap(text, w) for w in widths) if len(lines) == fewest)))
 
 
 def running_mean(losses: np.ndarray, width: int) -> np.ndarray:
