@@ -3,16 +3,17 @@
 Claims. The LSTM needs fewer nats per character than every n-gram. One wrong character changes its next prediction, but fades
 from its state as it reads on; when the model reads its own output, the error stays.
 
-Data. The text is split once, in order: eight tenths to train on, the next to test on, the last to validate on. Earlier versions
-of this experiment reported the last tenth, so that it may have shaped the settings of the LSTM: it chooses now, and the test part
-has chosen nothing. Every number is one of the test part, unless its name says otherwise.
+Data. The text is split once, in order: eight tenths to train on, the next to test on, the last to validate on. Earlier
+versions of this experiment reported the last tenth, so that it may have shaped the settings of the LSTM: it chooses now, and
+the test part has chosen nothing. Every number is one of the test part, unless its name says otherwise.
 
-Baselines. n-grams of orders 1 to `--max-order` with the interpolation of Witten and Bell and with modified Kneser-Ney smoothing.
-The best of them on the validation part is mixed with a cache, n-grams of the recent text: order, length and weight of the cache
-are the best on the validation part. That is more trials than the LSTM gets, whose settings and number of updates are fixed.
+Baselines. n-grams of orders 1 to `--max-order` with the interpolation of Witten and Bell and with modified Kneser-Ney
+smoothing. The best of them on the validation part is mixed with a cache, n-grams of the recent text: order, length and weight
+of the cache are the best on the validation part. That is more trials than the LSTM gets, whose settings and number of updates
+are fixed.
 
-Criteria, fixed before the test part was looked at. Intervals are 95 % bootstraps over blocks of 1,000 characters (of a twentieth
-of the part, if that is less), differences of the same characters:
+Criteria, fixed before the test part was looked at. Intervals are 95 % bootstraps over blocks of 1,000 characters (of a
+twentieth of the part, if that is less), differences of the same characters:
 - the n-gram chosen on the validation part minus the LSTM, nats per character: lower bound at least 0;
 - the same for the n-gram that is nearest on the test part, whichever it is: lower bound at least 0;
 - total variation between predictions with and without a wrong character, right after it: lower bound at least 0.3;
@@ -95,10 +96,8 @@ def load_corpus(config: Config) -> Corpus:
     Raises:
       ValueError: a file that is no text, or one too short for one window of every stream in each part.
     """
-    if config.text is None:
-        text = standard_library_text(config.max_characters)
-    else:
-        text = read(config.text, config.max_characters)
+    most = config.max_characters
+    text = standard_library_text(most) if config.text is None else read(config.text, most)
     needed = max(config.batch_size * config.window + 1, SHOWN + FOLLOWED + 2)
     if len(text) // 10 < needed:
         raise ValueError(

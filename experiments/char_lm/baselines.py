@@ -21,8 +21,8 @@ WEIGHTS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 def baselines(corpus: Corpus, max_order: int) -> dict[str, np.ndarray]:
     """Every n-gram model: its name, its mean loss on the validation part, and its loss of every test character.
 
-    The last one mixes the best of the others with a cache, P = (1 - w) P_ngram + w P_cache: order, window and w of the cache are
-    the best on the validation part.
+    The last one mixes the best of the others with a cache, P = (1 - w) P_ngram + w P_cache; order, window and w of the cache
+    are the best on the validation part.
     """
     symbols, cut = len(corpus.alphabet), corpus.end - corpus.split
     found = {"uniform": np.full(len(corpus.codes) - corpus.split, 1 / symbols)}

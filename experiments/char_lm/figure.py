@@ -35,9 +35,9 @@ def title(results: Results) -> str:
     first, last = results.curves["forced"][0].mean(), results.curves["forced"][-1].mean()
     free = results.curves["free"][-1].mean()
     return (
-        f"On {found['text']} the LSTM {compared}. A wrong character changes the next prediction by {first:.2f} in total "
-        f"variation, that {len(results.curves['forced'])} characters on by {last:.2f}; running free, {free:.0%} of the characters "
-        "differ by then"
+        f"On {found['text']} the LSTM {compared}. A wrong character changes the next prediction by {first:.2f} in "
+        f"total variation, that {len(results.curves['forced'])} characters on by {last:.2f}; running free, {free:.0%} "
+        "of the characters differ by then"
     )
 
 

@@ -3,21 +3,21 @@
 Whether `format` is called shows at its parenthesis, and that it is not the keyword `for` at its fourth letter.
 
 Claim. A bidirectional LSTM tags characters better than one that reads from the left, and better than one that also reads from
-the left but answers late: it has read some characters ahead before it must answer. The second is the fair control, for the first
-lacks the right-hand context altogether.
+the left but answers late: it has read some characters ahead before it must answer. The second is the fair control, for the
+first lacks the right-hand context altogether.
 
 Data. Modules of the standard library, whole files: some to train on, others to choose on, others to test on. Windows are cut
 without regard to tokens, so that their first characters lack left-hand context: what counts is the second half of each window,
 and the accuracy in all places stands beside it.
 
-What is chosen. Networks have about the same number of parameters. Learning rates (`--learning-rates`) are chosen for each kind on
-the validation files, by one network of a seed that is not used again. The delayed network takes the learning rate of the one that
-is not, and its delay (`--delays`) is chosen in the same way: as many trials as the others have. A network without recurrence sees
-a window of characters on both sides, of a reach (`--reaches`) that is chosen on the validation files, too. Earlier versions of
-this experiment tested on what are the validation files now, so that the test files have chosen nothing.
+What is chosen. Networks have about the same number of parameters. Learning rates (`--learning-rates`) are chosen for each kind
+on the validation files, by one network of a seed that is not used again. The delayed network takes the learning rate of the
+one that is not, and its delay (`--delays`) is chosen in the same way: as many trials as the others have. A network without
+recurrence sees a window of characters on both sides, of a reach (`--reaches`) that is chosen on the validation files, too.
+Earlier versions of this experiment tested on what are the validation files now, so that the test files have chosen nothing.
 
-Criteria, fixed before the first run. Accuracies are those in the second half of the test windows, differences are paired by seed
-(same batches), and intervals are Student's over 5 seeds:
+Criteria, fixed before the first run. Accuracies are those in the second half of the test windows, differences are paired by
+seed (same batches), and intervals are Student's over 5 seeds:
 - bidirectional minus delayed: lower bound at least 0;
 - bidirectional minus left to right: lower bound at least 0.03;
 - the same for the mean F1 of called and assigned names, which the characters to come decide: lower bound at least 0.2;
@@ -73,7 +73,7 @@ class Config:
     """A file of Python source, the last two fifths to choose and to test on; files of the standard library by default."""
     training_characters: int = 1_000_000
     """How much of the standard library is for training, rounded up to whole files."""
-    validation_characters: int = 100_000
+    validation_characters: int = 200_000
     """How much of it is to choose on, in other files."""
     test_characters: int = 200_000
     """How much of it is for the test, in yet other files."""
@@ -190,7 +190,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
 
 
 def trials_of(config: Config, kind: str, rate: float | None) -> list[Choice]:
-    """What is tried for a kind of network: learning rates, and for the delayed one delays at the rate of the one that is not."""
+    """What is tried for a kind of network: learning rates; delays for the delayed one, at the rate of the one that is not."""
     if kind == "delayed" and rate is not None:
         return [Choice(rate, delay) for delay in config.delays]
     return [Choice(one) for one in config.learning_rates]

@@ -43,8 +43,8 @@ def title(results: Results) -> str:
     late = _compared(found["accuracy, bidirectional minus delayed"])
     plain = _compared(found["accuracy, bidirectional minus left to right"])
     return (
-        f"Tagging the characters of {found['text']}, a bidirectional LSTM is {plain} one from left to right, and {late} one that "
-        f"answers {found['delay']} characters late"
+        f"Tagging the characters of {found['text']}, a bidirectional LSTM is {plain} one from left to right, and {late} one "
+        f"that answers {found['delay']} characters late"
     )
 
 

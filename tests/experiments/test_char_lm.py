@@ -306,6 +306,11 @@ def text_file(tmp_path_factory):
     return file
 
 
+def rows_of(file):
+    with file.open() as text:
+        return list(csv.DictReader(text))
+
+
 TINY = ["--hidden-size", "8", "--embed-size", "4", "--batch-size", "4", "--window", "10", "--updates", "6", "--max-order", "3"]
 
 
@@ -328,11 +333,10 @@ def test_a_run_is_reproducible_and_leaves_its_files(text_file, tmp_path, capsys)
     said = capsys.readouterr()
     assert "sample at temperature" in said.out
     assert "training: compiling" in said.err
-    rows = list(csv.DictReader((folders[0] / "metrics.csv").open()))
+    rows = rows_of(folders[0] / "metrics.csv")
     assert len(rows) == 1 + 2 * 3 + 1 + 1
     assert all(float(row["low"]) < float(row["test nats"]) < float(row["high"]) for row in rows[1:])
-    with (folders[0] / "training.csv").open() as file:
-        assert [row["step"] for row in csv.DictReader(file)] == list("123456")  # each is a checkpoint
+    assert [row["step"] for row in rows_of(folders[0] / "training.csv")] == list("123456")  # each is a checkpoint
 
 
 def test_a_network_that_learns_its_training_part_is_at_chance_where_only_a_leak_would_help(tmp_path):
@@ -341,9 +345,8 @@ def test_a_network_that_learns_its_training_part_is_at_chance_where_only_a_leak_
     options = ["--hidden-size", "16", "--updates", "150", "--learning-rate", "0.02", "--dropout", "0"]
     main(char_lm.EXPERIMENT, [*TINY, *options, "--text", str(file), "--output", str(tmp_path)])
     (folder,) = (tmp_path / "char_lm").iterdir()
-    with (folder / "training.csv").open() as log:
-        last = list(csv.DictReader(log))[-1]
-    rows = {row["model"]: row for row in csv.DictReader((folder / "metrics.csv").open())}
+    last = rows_of(folder / "training.csv")[-1]
+    rows = {row["model"]: row for row in rows_of(folder / "metrics.csv")}
     assert float(last["loss"]) < 0.3
     assert float(last["validation_loss"]) > np.log(8)
     assert float(rows["lstm 16"]["test nats"]) > np.log(8)

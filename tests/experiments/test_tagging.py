@@ -35,7 +35,8 @@ pytestmark = [pytest.mark.xdist_group("tagging"), pytest.mark.usefixtures("users
 
 TINY = [
     "--hidden-size", "3", "--embed-size", "2", "--batch-size", "2", "--updates", "2", "--seeds", "2", "--window", "12",
-    "--baseline-characters", "50", "--baseline-epochs", "1", "--learning-rates", "0.01", "0.02", "--delays", "1", "5", "--reaches", "2",
+    "--baseline-characters", "50", "--baseline-epochs", "1", "--learning-rates", "0.01", "0.02", "--delays", "1", "5",
+    "--reaches", "2",
 ]  # fmt: skip
 LETTERS = dict(zip(" o1s#kdcaPn", CLASSES, strict=True))
 """One letter per class, for labels by hand; P is an attribute."""
@@ -156,7 +157,7 @@ def test_networks_see_what_they_should(kind, delay, reached):
     codes = jnp.array([[0], [1], [2], [3]])
     assert apply(codes).shape == (4, 1, len(CLASSES))
     changed = np.any(np.asarray(apply(codes) != apply(codes.at[2].set(4))), axis=(1, 2))
-    assert "".join("01"[one] for one in changed) == reached
+    assert "".join("01"[int(one)] for one in changed) == reached
 
 
 def test_a_delayed_network_answers_about_the_character_it_has_left_behind():

@@ -18,8 +18,21 @@ from tests.mutants.library import MUTANTS
 from tests.mutants.mutant import ROOT, DoesNotApply, Mutant, copy_of_source, located
 
 ENOUGH = 0.95
-PYTEST = ["-m", "pytest", "-x", "-q", "--color=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
-PYTEST += ["-o", "pythonpath=tests"]  # the experiments come from the copy, too
+PYTEST = [
+    "-P",
+    "-m",
+    "pytest",
+    "-x",
+    "-q",
+    "--color=no",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "-m",
+    "not slow and not peers",
+]
+PYTEST += ["-o", "pythonpath=tests"]  # and -P: the experiments, too, come from the copy, not from the current folder
 TEST_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.*?)(?: - .*)?$", re.MULTILINE)
 """Unlike a file that cannot be collected, a test that ran has "::" in its name."""
 
