@@ -20,6 +20,11 @@ twentieth of the part, if that is less), differences of the same characters:
 - the same 51 to 60 characters later, reading the true text: upper bound at most 0.1;
 - characters that differ 51 to 60 characters later in the free run: lower bound at least 0.5;
 - on tiny Shakespeare, the LSTM's nats per character: upper bound at most 1.6.
+The first run missed the first two, for a cache of long n-grams repeats what the text repeats, and the LSTM forgets it. Two more
+criteria stand beside them since, of models that are alike in what they may remember of the test part:
+- the best n-gram without a cache minus the LSTM, nats per character: lower bound at least 0 (it was known to
+  hold in that run, with orders up to 8; they go up to 12 since, for 8 was the best one);
+- the n-gram with a cache minus the LSTM with a cache, chosen in the same way: lower bound at least 0.
 
 What a sceptic can still say. One network per text: the intervals are about the text, not about seeds. n-grams with far more
 text, or neural ones with a short context, are not compared. Other texts may rank the models otherwise.
@@ -33,9 +38,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.char_lm.baselines import baselines, choose
+from experiments.char_lm.baselines import choose, ngram_losses, with_cache
 from experiments.char_lm.brackets import distances
-from experiments.char_lm.comparison import CHOSEN, FIRST, FORCED, FREE, LSTM, NEAREST, block_length, compare, measures_of
+from experiments.char_lm.comparison import (
+    CACHED,
+    CHOSEN,
+    FIRST,
+    FIXED,
+    FORCED,
+    FREE,
+    LSTM,
+    NEAREST,
+    block_length,
+    compare,
+    measures_of,
+)
 from experiments.char_lm.data import Corpus, encode, read
 from experiments.char_lm.figure import plot
 from experiments.char_lm.generation import FOLLOWED, SHOWN, spread_of_an_error, write_samples
@@ -72,7 +89,7 @@ class Config:
     """Peak of the learning rate, which then falls to 0 along a cosine."""
     dropout: float = 0.1
     """Share of the LSTM's outputs set to 0 in training."""
-    max_order: int = 8
+    max_order: int = 12
     """Longest n-gram of the baselines, and of their cache."""
     seed: int = 0
     """Seed of parameters, dropout, samples and wrong characters."""
@@ -111,11 +128,26 @@ def run(config: Config, part: Part = compute_now) -> Results:
     """Runs the worked example, the baselines, the training, and the analyses."""
     corpus = load_corpus(config)
     print(table(jeep_rows()))
-    ngrams = part("ngrams", lambda: baselines(corpus, config.max_order))
+    ngrams = part("ngrams", lambda: ngram_losses(corpus, config.max_order))
     model = make_model(len(corpus.alphabet), config.embed_size, config.hidden_size)
     params = _trained(config, corpus, model, part)
-    test, validation = (losses_of(model, params, codes, config.batch_size) for codes in (corpus.test, corpus.validation))
-    return _judged(config, corpus, ngrams, test, validation, model, params)
+    lstms = part("lstms", lambda: _tested(config, corpus, model, params))
+    spread = spread_of_an_error(corpus, model, params, config.seed)
+    rows, compared = compare(ngrams, lstms)
+    closing = _closing(corpus, ngrams, lstms)
+    summary = {
+        "text": "the standard library's sources" if config.text is None else config.text.name,
+        "characters": len(corpus.codes),
+        **compared,
+        **{
+            f"nats per closing character, {name}": float(closing[name].mean())
+            for name in ("lstm", "ngram")
+            if len(closing[name])
+        },
+        **measures_of(spread, block_length(lstms["test"].shape[1])),
+        **write_samples(corpus, model, params, config.seed),
+    }
+    return Results(rows, summary, {**closing, **spread})
 
 
 def _trained(config: Config, corpus: Corpus, model: Model, part: Part) -> Any:
@@ -130,36 +162,30 @@ def _trained(config: Config, corpus: Corpus, model: Model, part: Part) -> Any:
     return jax.tree.unflatten(structure, [jnp.asarray(leaves[name]) for name in sorted(leaves)])
 
 
-def _judged(
-    config: Config,
-    corpus: Corpus,
-    ngrams: dict[str, np.ndarray],
-    test: np.ndarray,
-    validation: np.ndarray,
-    model: Model,
-    params: Any,
-) -> Results:
-    """Tables and curves from the losses of all models."""
-    rows, summary = compare(ngrams, test, float(validation.mean()), f"lstm {config.hidden_size}")
-    apart = distances(corpus.text(corpus.test[1:]))[: len(test)]
-    closing, best = apart > 0, ngrams["test"][choose(ngrams["names"], ngrams["validation"])][: len(test)]
-    curves = {"distance": apart[closing], "lstm": test[closing], "ngram": best[closing]}
-    spread = spread_of_an_error(corpus, model, params, config.seed)
-    summary = {
-        "text": "the standard library's sources" if config.text is None else config.text.name,
-        "characters": len(corpus.codes),
-        **summary,
-        **{f"nats per closing character, {name}": float(curves[name].mean()) for name in ("lstm", "ngram") if closing.any()},
-        **measures_of(spread, block_length(len(test))),
-        **write_samples(corpus, model, params, config.seed),
+def _tested(config: Config, corpus: Corpus, model: Model, params: Any) -> dict[str, np.ndarray]:
+    """The LSTM, and the LSTM with a cache, in the form of `ngram_losses`."""
+    test, validation = (losses_of(model, params, codes, config.batch_size) for codes in (corpus.test, corpus.validation))
+    name, *mixed = with_cache(corpus, np.exp(-validation), np.exp(-test), config.max_order)
+    cached_validation, cached_test = (-np.log(probabilities) for probabilities in mixed)
+    return {
+        "names": np.array([f"lstm {config.hidden_size}", f"lstm {config.hidden_size}, {name}"]),
+        "validation": np.array([validation.mean(), cached_validation.mean()]),
+        "test": np.stack([test, cached_test]).astype(np.float32),
     }
-    return Results(rows, summary, {**curves, **spread})
+
+
+def _closing(corpus: Corpus, ngrams: dict[str, np.ndarray], lstms: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Losses of closing brackets and quotes, and how far back they were opened; of the models without a cache."""
+    lstm = lstms["test"][0]
+    apart = distances(corpus.text(corpus.test[1:]))[: len(lstm)]
+    ngram = ngrams["test"][choose(ngrams["names"], ngrams["validation"], cached=False)][: len(lstm)]
+    return {"distance": apart[apart > 0], "lstm": lstm[apart > 0], "ngram": ngram[apart > 0]}
 
 
 def check(config: Config, results: Results) -> list[Check]:
     """Tests the criteria fixed in advance, of which the level on tiny Shakespeare needs that text."""
     found = results.summary
-    checks = [at_least(name, found[name], 0.0) for name in (CHOSEN, NEAREST)]
+    checks = [at_least(name, found[name], 0.0) for name in (CHOSEN, NEAREST, FIXED, CACHED)]
     checks += [at_least(FIRST, found[FIRST], 0.3), at_most(FORCED, found[FORCED], 0.1), at_least(FREE, found[FREE], 0.5)]
     if config.text is not None and "shakespeare" in config.text.name.lower():
         checks.append(at_most(f"{LSTM}, tiny Shakespeare", found[LSTM], 1.6))

@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments.char_lm.baselines import CACHE, SMOOTHINGS, choose
+from experiments.char_lm.baselines import SMOOTHINGS, choose
 from experiments.common.intervals import Interval, of_items
 
 LSTM, NGRAM = "nats per character, lstm", "nats per character, n-gram chosen on the validation part"
 CHOSEN, NEAREST = "nats per character, that n-gram minus lstm", "nats per character, nearest n-gram on the test part minus lstm"
+FIXED, CACHED = (f"nats per character, n-gram {kind} cache minus lstm {kind} cache" for kind in ("without", "with"))
 FIRST = "prediction changed by an error, right after it"
 FORCED, FREE = "prediction changed by an error, end of the true text", "characters changed by an error, end of the free run"
 LAST = 10
@@ -20,35 +21,39 @@ def block_length(characters: int) -> int:
     return max(1, min(1000, characters // 20))
 
 
-def compare(
-    ngrams: dict[str, np.ndarray], lstm: np.ndarray, validation: float, name: str
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """A row for each model, with intervals of its loss and of what it needs more than the LSTM; and which were chosen.
+def compare(ngrams: dict[str, np.ndarray], lstms: dict[str, np.ndarray]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """A row for each model, with intervals of its loss and of what it needs more than the LSTM; differences; and the chosen.
 
     Args:
-      ngrams: from `baselines`.
-      lstm: -ln p of test characters.
-      validation: mean of -ln p on the validation part.
-      name: of the LSTM.
+      ngrams: from `ngram_losses`.
+      lstms: the same of the LSTM, and of the LSTM with a cache.
     """
-    blocks = np.arange(len(lstm)) // block_length(len(lstm))
+    characters = lstms["test"].shape[1]
+    blocks = np.arange(characters) // block_length(characters)
     names, means = [str(one) for one in ngrams["names"]], ngrams["validation"]
-    tests = [np.asarray(losses, np.float64)[: len(lstm)] for losses in ngrams["test"]]
-    found = [of_items(losses, blocks) for losses in (*tests, lstm)]
-    more = [of_items(losses - lstm, blocks) for losses in tests]
+    test, (lstm, cached) = ngrams["test"][:, :characters].astype(np.float64), lstms["test"].astype(np.float64)
+    found, more = ([of_items(losses, blocks) for losses in (*test - less, cached - less)] for less in (0, lstm))
+    best, fixed, best_cached = (choose(names, means, cached=kind) for kind in (None, False, True))
     rows = [
-        _row(model, float(mean), loss, excess)
-        for model, mean, loss, excess in zip([*names, name], [*means, validation], found, [*more, None], strict=True)
+        _row(name, float(mean), loss, excess)
+        for name, mean, loss, excess in zip(
+            [*names, *map(str, lstms["names"])],
+            [*means, *lstms["validation"]],
+            [*found[:-1], of_items(lstm, blocks), found[-1]],
+            [*more[:-1], None, more[-1]],
+            strict=True,
+        )
     ]
-    best = choose(names, means)
     return rows, {
-        LSTM: found[-1],
+        LSTM: of_items(lstm, blocks),
         NGRAM: found[best],
         CHOSEN: more[best],
-        NEAREST: min(more, key=lambda excess: excess.middle),
+        NEAREST: min(more[:-1], key=lambda excess: excess.middle),
+        FIXED: more[fixed],
+        CACHED: of_items(test[best_cached] - cached, blocks),
         "best n-gram": names[best],
-        **{f"best {kind}": names[choose(names, means, kind)] for kind in (*SMOOTHINGS, CACHE)},
-        "lstm": name,
+        "shown": [names[choose(names, means, kind, cached=False)] for kind in SMOOTHINGS]
+        + [names[best_cached], *map(str, lstms["names"])],
     }
 
 

@@ -3,18 +3,18 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from experiments.char_lm.baselines import CACHE, SMOOTHINGS, name_of
-from experiments.char_lm.comparison import CHOSEN
+from experiments.char_lm.baselines import CACHE, name_of
+from experiments.char_lm.comparison import CACHED, CHOSEN, FIXED
 from experiments.common.experiment import Results
 from experiments.common.figures import PALETTE, WIDTH, headline
-from experiments.common.intervals import of_mean
+from experiments.common.intervals import Interval, of_mean
 
 BLUE, ORANGE, GREY = PALETTE[0], PALETTE[1], "#BBBBBB"
 
 
 def plot(results: Results):
     """Draws bits per character by model, the loss of closing brackets by distance, and how one wrong character spreads."""
-    figure, (bars, lags, spread) = plt.subplots(1, 3, figsize=(WIDTH, 4.2), layout="constrained", width_ratios=(1.15, 1, 1))
+    figure, (bars, lags, spread) = plt.subplots(1, 3, figsize=(WIDTH, 4.4), layout="constrained", width_ratios=(1, 1, 1))
     _bars(bars, results)
     _by_distance(lags, results.curves)
     _spread(spread, results.curves)
@@ -24,41 +24,40 @@ def plot(results: Results):
 
 def title(results: Results) -> str:
     """The finding in words."""
-    difference, found = results.summary[CHOSEN], results.summary
-    bits = f"{abs(difference.middle) / np.log(2):.2f} bits per character"
-    if difference.low > 0:
-        compared = f"needs {bits} less than the best n-gram"
-    elif difference.high < 0:
-        compared = f"needs {bits} more than the best n-gram"
-    else:
-        compared = "is not told apart from the best n-gram"
-    first, last = results.curves["forced"][0].mean(), results.curves["forced"][-1].mean()
-    free = results.curves["free"][-1].mean()
+    found = results.summary
     return (
-        f"On {found['text']} the LSTM {compared}. A wrong character changes the next prediction by {first:.2f} in "
-        f"total variation, that {len(results.curves['forced'])} characters on by {last:.2f}; running free, {free:.0%} "
-        "of the characters differ by then"
+        f"On {found['text']} the LSTM {_compared(found[FIXED])} the best n-gram without a cache, and "
+        f"{_compared(found[CHOSEN])} the n-gram that the validation part chooses; with a cache of its own it "
+        f"{_compared(found[CACHED])} the n-gram with a cache"
     )
 
 
+def _compared(difference: Interval) -> str:
+    """What the LSTM needs against an n-gram that needs so much more."""
+    bits = f"{abs(difference.middle) / np.log(2):.2f} bits per character"
+    if difference.low > 0:
+        return f"needs {bits} less than"
+    return f"needs {bits} more than" if difference.high < 0 else "is not told apart from"
+
+
 def _bars(axis, results: Results) -> None:
-    rows, found = {row["model"]: row for row in results.rows}, results.summary
-    best = [found[f"best {kind}"] for kind in (*SMOOTHINGS, CACHE)]
-    shown = [name_of("Witten-Bell", 1), *best, found["lstm"]]
-    labels = [
-        "one character",
-        *(name.replace(", ", "\n", 1).replace(", cache", "\n+ cache").replace(" (", "\n(") for name in best),
-    ]
+    rows = {row["model"]: row for row in results.rows}
+    shown = [name_of("Witten-Bell", 1), *results.summary["shown"]]
     for place, name in enumerate(shown):
-        row, last = rows[name], place == len(shown) - 1
+        row, recurrent = rows[name], name.startswith("lstm")
         middle, low, high = (row[key] / np.log(2) for key in ("test nats", "low", "high"))
-        axis.barh(place, middle, color=BLUE if last else GREY, hatch="" if last else "//", edgecolor="white")
+        axis.barh(place, middle, color=BLUE if recurrent else GREY, hatch="" if recurrent else "//", edgecolor="white")
         axis.errorbar(middle, place, xerr=[[middle - low], [high - middle]], color="black", capsize=3)
         axis.annotate(f"{middle:.2f}", (high, place), (5, 0), textcoords="offset points", va="center")
-    axis.set_yticks(range(len(shown)), [*labels, found["lstm"].replace("lstm", "LSTM,") + " units"])
+    axis.set_yticks(range(len(shown)), [_broken(name) for name in shown])
     axis.invert_yaxis()
-    axis.set(xlabel="bits per character", title="(a) Test part; bars: 95 % of blocks drawn anew")
+    axis.set(xlabel="bits per character", title="(a) Test part (95 %, blocks drawn anew)")
     axis.set_xlim(0, axis.get_xlim()[1] * 1.12)
+
+
+def _broken(name: str) -> str:
+    """The name of a model in lines."""
+    return name.replace("lstm", "LSTM").replace(f", {CACHE}", f",\n{CACHE}").replace(" (", "\n(")
 
 
 def _by_distance(axis, curves: dict[str, np.ndarray]) -> None:
@@ -66,7 +65,7 @@ def _by_distance(axis, curves: dict[str, np.ndarray]) -> None:
     places = np.digitize(curves["distance"], edges) - 1
     middles = np.sqrt(edges[:-1] * np.minimum(edges[1:], 512))
     kept = [i for i in range(len(middles)) if (places == i).sum() >= 10]
-    looks = {"lstm": ("LSTM", BLUE, "o-"), "ngram": ("best n-gram", ORANGE, "s--")}
+    looks = {"lstm": ("LSTM", BLUE, "o-"), "ngram": ("n-gram without a cache", ORANGE, "s--")}
     for shift, (name, (label, colour, style)) in zip((0.96, 1.04), looks.items(), strict=True):
         found = np.array([of_mean(curves[name][places == i]) for i in kept]).reshape(-1, 3)
         low, mean, high = found.T
@@ -74,8 +73,8 @@ def _by_distance(axis, curves: dict[str, np.ndarray]) -> None:
     axis.set(
         xscale="log",
         xlabel="characters since it was opened",
-        ylabel="loss of the closing one (nats, mean and 95 %)",
-        title="(b) Closing brackets and quotes",
+        ylabel="nats, mean and 95 %",
+        title="(b) Loss of closing brackets and quotes",
     )
     axis.set_ylim(bottom=0)
     axis.legend()
@@ -83,18 +82,19 @@ def _by_distance(axis, curves: dict[str, np.ndarray]) -> None:
 
 def _spread(axis, curves: dict[str, np.ndarray]) -> None:
     looks = {
-        "free": ("running free: share of characters that differ", ORANGE, "--"),
-        "forced": ("reading the true text: distance of predictions", BLUE, "-"),
+        "free": ("running free: share of\ncharacters that differ", ORANGE, "--"),
+        "forced": ("reading the true text:\ndistance of predictions", BLUE, "-"),
     }
     for name, (label, colour, style) in looks.items():
         low, mean, high = np.array([of_mean(step) for step in curves[name]]).T
         steps = np.arange(1, len(mean) + 1)
         axis.plot(steps, mean, style, color=colour, label=label)
         axis.fill_between(steps, low, high, color=colour, alpha=0.25, linewidth=0)
+    first, last = (curves["forced"][step].mean() for step in (0, -1))
     axis.set(
         xlabel="characters from the wrong one on",
-        ylabel="difference from the undisturbed run (mean, 95 %)",
-        ylim=(0, 1.25),
-        title="(c) One wrong character",
+        ylabel="difference (mean and 95 %)",
+        ylim=(0, 1.02),
+        title=f"(c) One wrong character: {first:.2f}, then {last:.2f}",
     )
-    axis.legend(loc="upper right")
+    axis.legend(loc="center right")

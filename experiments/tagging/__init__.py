@@ -87,11 +87,11 @@ class Config:
     """Windows per update."""
     updates: int = 400
     """Updates per network."""
-    learning_rates: tuple[float, ...] = (3e-3, 1e-2, 3e-2)
+    learning_rates: tuple[float, ...] = (1e-2, 3e-2, 1e-1)
     """Learning rates of Adam at the start to choose from; they fall to 0 along a cosine."""
     delays: tuple[int, ...] = (1, 4, 16)
     """Characters that the delayed network reads ahead, to choose from."""
-    reaches: tuple[int, ...] = (2, 4, 8)
+    reaches: tuple[int, ...] = (4, 8, 16)
     """Characters on either side that the network without recurrence sees, to choose from."""
     baseline_characters: int = 100_000
     """Characters that it is fitted to."""
@@ -300,7 +300,8 @@ def _difference_rows(held: Held, predicted: dict[str, np.ndarray]) -> list[dict[
         seeds = of_mean(late(right[one]).mean(axis=(1, 2)) - late(right[other]).mean(axis=(1, 2)))
         over = of_items((late(right[one]).mean(axis=0) - late(right[other]).mean(axis=0)).reshape(-1), files)
         row = {"tagged by": f"{one} minus {other}", "accuracy": seeds.middle, "low": seeds.low, "high": seeds.high}
-        row |= {"files, low": over.low, "files, high": over.high}
+        many = len(np.unique(held.files)) > 1
+        row |= {"files, low": over.low if many else "", "files, high": over.high if many else ""}
         rows.append(row | {"all places": float(right[one].mean() - right[other].mean())})
     return rows
 

