@@ -95,6 +95,6 @@ def _spread(axis, curves: dict[str, np.ndarray]) -> None:
         xlabel="characters from the wrong one on",
         ylabel="difference (mean and 95 %)",
         ylim=(0, 1.02),
-        title=f"(c) One wrong character: {first:.2f}, then {last:.2f}",
+        title=f"(c) An error: {first:.2f}, in the end {last:.2f}",
     )
     axis.legend(loc="center right")

@@ -26,7 +26,9 @@ seed (same batches), and intervals are Student's over 5 seeds:
 The three ways to stack two layers have no criterion: their differences from one bidirectional layer are in the table.
 
 What a sceptic can still say. Seeds leave open what other files would give; the table has intervals over test files, which are
-few. All networks are small and trained briefly, and the delayed one may need more of both than the bidirectional one.
+few. All networks are small and trained briefly, and the delayed one
+may need more of both than the bidirectional one: with a long delay it was worse than without one on the validation files, which
+more updates may change.
 """
 
 import dataclasses

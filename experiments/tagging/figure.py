@@ -26,7 +26,7 @@ LOOKS = {
 def plot(results: Results):
     """Draws accuracies, called names by the distance of their parenthesis, and accuracy by place."""
     figure, (dots, called, place) = plt.subplots(1, 3, figsize=(WIDTH, 4.2), layout="constrained", width_ratios=(1.1, 1, 1))
-    labels = {**NETWORKS, "delayed": f"the same, {results.summary['delay']} characters late"}
+    labels = {**NETWORKS, "delayed": f"the same, read ahead by {results.summary['delay']}"}
     labels[BASELINE] = f"window of ±{results.summary['reach']} characters"
     _accuracies(dots, results, labels)
     _called(called, results)
@@ -44,7 +44,7 @@ def title(results: Results) -> str:
     plain = _compared(found["accuracy, bidirectional minus left to right"])
     return (
         f"Tagging the characters of {found['text']}, a bidirectional LSTM is {plain} one from left to right, and {late} one "
-        f"that answers {found['delay']} characters late"
+        f"that answers late, having read ahead by {found['delay']}"
     )
 
 
@@ -65,9 +65,9 @@ def _accuracies(axis, results: Results, labels: dict[str, str]) -> None:
             axis.plot(found, np.full(len(found), place + 0.22), ".", color="grey", markersize=4)
             axis.errorbar(middle, place, xerr=[[middle - low], [high - middle]], color=colour, capsize=4)
         axis.plot(middle, place, marker, color=colour, markersize=7)
-        axis.annotate(f"{middle:.1%}", (middle, place), (0, 7), textcoords="offset points", ha="center")
+        axis.annotate(f"{middle:.1%}", (middle, place), (0, -15), textcoords="offset points", ha="center")
     axis.set_yticks(range(len(kinds)), [labels[kind] for kind in kinds])
-    axis.set_ylim(-0.5, len(kinds) - 0.3)
+    axis.set_ylim(-0.6, len(kinds) - 0.4)
     axis.margins(x=0.12)
     axis.set(xlabel="accuracy in the second half of windows", title="(a) Mean and 95 % over seeds; dots: seeds")
 

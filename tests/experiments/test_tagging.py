@@ -290,7 +290,7 @@ def test_each_criterion_alone_can_be_missed(name, value):
 
 @pytest.mark.parametrize(
     ("difference", "words"),
-    [(around(0.02), "2.0 points of accuracy better than one that answers 4 characters late"), (around(-0.02), "2.0 points of "
+    [(around(0.02), "2.0 points of accuracy better than one that answers late, having read ahead by 4"), (around(-0.02), "2.0 points of "
      "accuracy worse than one that answers"), (around(0.001), "not told apart from one that answers")],
 )  # fmt: skip
 def test_the_title_says_what_was_found(difference, words):
