@@ -178,7 +178,7 @@ def _closing(corpus: Corpus, ngrams: dict[str, np.ndarray], lstms: dict[str, np.
     """Losses of closing brackets and quotes, and how far back they were opened; of the models without a cache."""
     lstm = lstms["test"][0]
     apart = distances(corpus.text(corpus.test[1:]))[: len(lstm)]
-    ngram = ngrams["test"][choose(ngrams["names"], ngrams["validation"], cached=False)][: len(lstm)]
+    ngram = ngrams["test"][choose(list(map(str, ngrams["names"])), ngrams["validation"], cached=False)][: len(lstm)]
     return {"distance": apart[apart > 0], "lstm": lstm[apart > 0], "ngram": ngram[apart > 0]}
 
 

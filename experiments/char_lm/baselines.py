@@ -68,11 +68,11 @@ def with_cache(corpus: Corpus, validation: np.ndarray, test: np.ndarray, max_ord
         for order, recent in enumerate(cache(corpus.validation, symbols, max_order, window), start=1):
             found |= {(order, window, weight): _loss(_mix(validation, recent, weight)) for weight in WEIGHTS}
     order, window, weight = min(found, key=found.__getitem__)
-    mixed = (
+    mixed, test_mixed = (
         _mix(model, cache(codes, symbols, order, window)[-1], weight)
         for model, codes in ((validation, corpus.validation), (test, corpus.test))
     )
-    return f"{CACHE} of {window:,} (order {order}, weight {weight:g})", *mixed
+    return f"{CACHE} of {window:,} (order {order}, weight {weight:g})", mixed, test_mixed
 
 
 def _mix(model: np.ndarray, recent: np.ndarray, weight: float) -> np.ndarray:

@@ -160,8 +160,8 @@ def load(config: Config) -> Data:
 
 def hold(corpus: Corpus, window: int) -> Held:
     """Windows of a text, each character once."""
-    values = (cut(values, corpus.starts, window) for values in (corpus.codes, corpus.labels, corpus.to_end))
-    return Held(*values, corpus.files[corpus.starts])
+    codes, labels, to_end = (cut(values, corpus.starts, window) for values in (corpus.codes, corpus.labels, corpus.to_end))
+    return Held(codes, labels, to_end, corpus.files[corpus.starts])
 
 
 def run(config: Config, part: Part = compute_now) -> Results:

@@ -50,7 +50,9 @@ def make_layer(kind: str, symbols: int, features: int, size: int, delay: int = 0
 def delayed(layer: Layer, delay: int) -> Layer:
     """y_t = what the layer says after x_{t + delay}; beyond the sequence it reads zeros."""
 
-    def apply(params, xs, state=None):
+    def apply(params, xs, state=None, *, lengths=None, mask=None, resets=None):
+        if any(flag is not None for flag in (lengths, mask, resets)):
+            raise ValueError("a delayed layer takes whole sequences only: leave lengths, mask and resets out")
         beyond = jnp.zeros((delay, *xs.shape[1:]), xs.dtype)
         state, ys = layer.apply(params, jnp.concatenate([xs, beyond]), state)
         return state, ys[delay:]

@@ -190,6 +190,7 @@ def test_a_network_that_learns_its_training_files_is_at_chance_where_only_a_leak
     tested = tagging.final(config, functions, data, choice, 0, "test")
     assert tested["loss"][-10:].mean() < 0.1
     assert late_accuracy(data.test.labels, tested["said"]) < 0.3
+    assert (tested["said"] == data.test.codes).mean() > 0.95  # what it has learnt, of the test windows
     assert tagging.trial(config, functions, data, choice, "test")["accuracy"] > 0.95
     changed = data._replace(test=held[0], validation=held[1])
     assert tagging.trial(config, functions, changed, choice, "test")["accuracy"] < 0.3
@@ -290,9 +291,12 @@ def test_each_criterion_alone_can_be_missed(name, value):
 
 @pytest.mark.parametrize(
     ("difference", "words"),
-    [(around(0.02), "2.0 points of accuracy better than one that answers late, having read ahead by 4"), (around(-0.02), "2.0 points of "
-     "accuracy worse than one that answers"), (around(0.001), "not told apart from one that answers")],
-)  # fmt: skip
+    [
+        (around(0.02), "2.0 points of accuracy better than one that answers late, having read ahead by 4"),
+        (around(-0.02), "2.0 points of accuracy worse than one that answers"),
+        (around(0.001), "not told apart from one that answers"),
+    ],
+)
 def test_the_title_says_what_was_found(difference, words):
     summary = {**GOOD, "accuracy, bidirectional minus delayed": difference, "text": "a text", "delay": 4}
     assert words in title(Results([], summary, {}))
