@@ -1,34 +1,70 @@
-"""A character language model on real text: "jeep" by hand, then an LSTM against n-grams on the same split."""
+"""A character language model on real text: "jeep" by hand, then an LSTM against n-grams on text that neither was chosen on.
+
+Claims. The LSTM needs fewer nats per character than every n-gram. One wrong character changes its next prediction, but fades
+from its state as it reads on; when the model reads its own output, the error stays.
+
+Data. The text is split once, in order: eight tenths to train on, the next to test on, the last to validate on. Earlier
+versions of this experiment reported the last tenth, so that it may have shaped the settings of the LSTM: it chooses now, and
+the test part has chosen nothing. Every number is one of the test part, unless its name says otherwise.
+
+Baselines. n-grams of orders 1 to `--max-order` with the interpolation of Witten and Bell and with modified Kneser-Ney
+smoothing. The best of them on the validation part is mixed with a cache, n-grams of the recent text: order, length and weight
+of the cache are the best on the validation part. That is more trials than the LSTM gets, whose settings and number of updates
+are fixed.
+
+Criteria, fixed before the test part was looked at. Intervals are 95 % bootstraps over blocks of 1,000 characters (of a
+twentieth of the part, if that is less), differences of the same characters:
+- the n-gram chosen on the validation part minus the LSTM, nats per character: lower bound at least 0;
+- the same for the n-gram that is nearest on the test part, whichever it is: lower bound at least 0;
+- total variation between predictions with and without a wrong character, right after it: lower bound at least 0.3;
+- the same 51 to 60 characters later, reading the true text: upper bound at most 0.1;
+- characters that differ 51 to 60 characters later in the free run: lower bound at least 0.5;
+- on tiny Shakespeare, the LSTM's nats per character: upper bound at most 1.6.
+The first run missed the first two, for a cache of long n-grams repeats what the text repeats, and the LSTM forgets it. Two more
+criteria stand beside them since, of models that are alike in what they may remember of the test part:
+- the best n-gram without a cache minus the LSTM, nats per character: lower bound at least 0 (it was known to
+  hold in that run, with orders up to 8; they go up to 12 since, for 8 was the best one);
+- the n-gram with a cache minus the LSTM with a cache, chosen in the same way: lower bound at least 0.
+
+What a sceptic can still say. One network per text: the intervals are about the text, not about seeds. n-grams with far more
+text, or neural ones with a short context, are not compared. Other texts may rank the models otherwise.
+"""
 
 import dataclasses
-import functools
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
+from experiments.char_lm.baselines import choose, ngram_losses, with_cache
 from experiments.char_lm.brackets import distances
-from experiments.char_lm.data import Corpus, encode
+from experiments.char_lm.comparison import (
+    CACHED,
+    CHOSEN,
+    FIRST,
+    FIXED,
+    FORCED,
+    FREE,
+    LSTM,
+    NEAREST,
+    block_length,
+    compare,
+    measures_of,
+)
+from experiments.char_lm.data import Corpus, encode, read
 from experiments.char_lm.figure import plot
 from experiments.char_lm.generation import FOLLOWED, SHOWN, spread_of_an_error, write_samples
 from experiments.char_lm.jeep import jeep_rows
 from experiments.char_lm.networks import Model, make_model
-from experiments.char_lm.ngram import ngram_losses
-from experiments.common.checks import Check
+from experiments.char_lm.training import losses_of, train
+from experiments.common.checks import Check, at_least, at_most
 from experiments.common.experiment import Experiment, Results
 from experiments.common.options import check_counts, check_positive, check_shares
 from experiments.common.parts import Part, compute_now
 from experiments.common.tables import table
 from experiments.common.text import standard_library_text
-from recurrent import fit, init_train_state, make_optimizer, make_train_step
-from recurrent.data import windows
-from recurrent.losses import cross_entropy
-from recurrent.train import Checkpoints
-
-FREE, FORCED = "characters changed by an error, end of the free run", "prediction changed by an error, end of the true text"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,165 +89,106 @@ class Config:
     """Peak of the learning rate, which then falls to 0 along a cosine."""
     dropout: float = 0.1
     """Share of the LSTM's outputs set to 0 in training."""
-    max_order: int = 8
-    """Longest n-gram of the baseline."""
+    max_order: int = 12
+    """Longest n-gram of the baselines, and of their cache."""
     seed: int = 0
-    """Seed of parameters, dropout and samples."""
+    """Seed of parameters, dropout, samples and wrong characters."""
     tensorboard: bool = False
     """Write event files for TensorBoard into the folder of the run; needs recurrent-jax[tensorboard]."""
 
     def __post_init__(self):
         """Refuses values that cannot be run, before anything is computed."""
-        check_counts(self, "hidden_size", "embed_size", "batch_size", "window", "updates", "max_order", "max_characters")
+        check_counts(self, "hidden_size", "embed_size", "batch_size", "window", "updates", "max_characters")
+        check_counts(self, "max_order", least=2)
         check_shares(self, "dropout")
         check_positive(self, "learning_rate")
         check_counts(self, "seed", least=0)
-        if self.text is not None and not self.text.is_file():
-            raise ValueError(f"--text {self.text}: there is no such file; leave it out for the standard library's sources")
+        if self.text is not None:
+            load_corpus(self)
 
 
 def load_corpus(config: Config) -> Corpus:
-    """Reads the text; its first nine tenths are for training, the last one for validation.
+    """Reads the text and splits it.
 
     Raises:
-      ValueError: a text too short for one window of every stream in both parts.
+      ValueError: a file that is no text, or one too short for one window of every stream in each part.
     """
-    if config.text is None:
-        text = standard_library_text(config.max_characters)
-    else:
-        text = config.text.read_text(encoding="utf-8", errors="replace")[: config.max_characters]
-    split = len(text) * 9 // 10
+    most = config.max_characters
+    text = standard_library_text(most) if config.text is None else read(config.text, most)
     needed = max(config.batch_size * config.window + 1, SHOWN + FOLLOWED + 2)
-    if len(text) - split < needed:
+    if len(text) // 10 < needed:
         raise ValueError(
-            f"the text has {len(text)} characters; its last tenth must fill one window of every stream and show how an error "
-            f"spreads, {needed} characters: give a longer text, or a smaller batch_size or window"
+            f"the text has {len(text)} characters, of which a tenth must fill one window of every stream and show how an error "
+            f"spreads, {needed} characters: give a longer text or larger --max-characters, or smaller --batch-size or --window"
         )
-    return encode(text, split)
-
-
-def train(config: Config, corpus: Corpus, model: Model, folder: Path | None) -> Any:
-    """Truncated backpropagation through time with the state carried from window to window; returns the parameters."""
-    training = windows(corpus.codes[: corpus.split], config.batch_size, config.window)
-    count = len(training.inputs)
-
-    def loss_fn(params, state, batch, key):
-        tokens, targets, first = batch
-        state = jax.tree.map(lambda leaf: jnp.where(first, jnp.zeros_like(leaf), leaf), state)
-        shape = (*tokens.shape, config.hidden_size)
-        scale = jax.random.bernoulli(key, 1 - config.dropout, shape) / (1 - config.dropout) if config.dropout else None
-        state, logits = model.outputs(params, state, tokens, scale)
-        return cross_entropy(logits, targets).mean(), (state, {})
-
-    def batches_at(position):
-        index = position % count
-        return training.inputs[index], training.targets[index], np.bool_(index == 0)
-
-    warm_up = min(100, config.updates // 10)
-    schedule = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, max(warm_up, 1), max(config.updates, 2))
-    optimizer = make_optimizer(schedule, max_norm=1.0)
-    k_init, k_train = jax.random.split(jax.random.key(config.seed))
-    params = model.init(k_init)
-    state = init_train_state(params, optimizer, k_train, model.initial_state(params, config.batch_size))
-    step = jax.jit(make_train_step(loss_fn, optimizer), donate_argnums=0)
-    plain = {name: str(value) for name, value in dataclasses.asdict(config).items()}
-
-    def diagnose(state, batch):
-        tokens, targets, _ = batch
-        return model.explain(state.params, tokens, targets)
-
-    checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", plain)
-    measure = functools.partial(_validation, corpus, model, config)
-    return fit(
-        step,
-        state,
-        batches_at,
-        config.updates,
-        evaluate=lambda params: {"loss": float(measure(params).mean())},
-        every=max(1, config.updates // 5),
-        checkpoints=checkpoints,
-        log=None if folder is None else folder / "training.csv",
-        tensorboard=folder / "tensorboard" if folder is not None and config.tensorboard else None,
-        diagnose=diagnose,
-    ).params
-
-
-def _validation(corpus: Corpus, model: Model, config: Config, params: Any) -> np.ndarray:
-    """-ln p of every validation character, in order; the text is read in `batch_size` pieces side by side."""
-    codes = corpus.codes[corpus.split - 1 :]
-    rows = config.batch_size
-    steps = (len(codes) - 1) // rows
-    inputs, targets = (codes[shift : shift + rows * steps].reshape(rows, steps).T for shift in (0, 1))
-    logits_of = _jitted_losses(model, rows)
-    return np.asarray(logits_of(params, jnp.asarray(inputs), jnp.asarray(targets))).T.reshape(-1)
-
-
-@functools.cache
-def _jitted_losses(model: Model, rows: int):
-    @jax.jit
-    def losses(params, inputs, targets):
-        return cross_entropy(model.outputs(params, model.initial_state(params, rows), inputs)[1], targets)
-
-    return losses
+    return encode(text)
 
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Runs the worked example, the baselines, the training, and the analyses."""
-    print(table(jeep_rows()))
     corpus = load_corpus(config)
-    num_symbols = len(corpus.alphabet)
-    model = make_model(num_symbols, config.embed_size, config.hidden_size)
-    ngrams = part("ngrams", lambda: {"losses": ngram_losses(corpus.codes, corpus.split, num_symbols, config.max_order)})[
-        "losses"
-    ]
+    print(table(jeep_rows()))
+    ngrams = part("ngrams", lambda: ngram_losses(corpus, config.max_order))
+    model = make_model(len(corpus.alphabet), config.embed_size, config.hidden_size)
+    params = _trained(config, corpus, model, part)
+    lstms = part("lstms", lambda: _tested(config, corpus, model, params))
+    spread = spread_of_an_error(corpus, model, params, config.seed)
+    rows, compared = compare(ngrams, lstms)
+    closing = _closing(corpus, ngrams, lstms)
+    summary = {
+        "text": "the standard library's sources" if config.text is None else config.text.name,
+        "characters": len(corpus.codes),
+        **compared,
+        **{
+            f"nats per closing character, {name}": float(closing[name].mean())
+            for name in ("lstm", "ngram")
+            if len(closing[name])
+        },
+        **measures_of(spread, block_length(lstms["test"].shape[1])),
+        **write_samples(corpus, model, params, config.seed),
+    }
+    return Results(rows, summary, {**closing, **spread})
 
-    def trained():
+
+def _trained(config: Config, corpus: Corpus, model: Model, part: Part) -> Any:
+    """The parameters, as a part of the run."""
+
+    def compute():
         params = train(config, corpus, model, part.folder)
         return {f"{i:02d}": leaf for i, leaf in enumerate(jax.tree.leaves(params))}
 
-    leaves = part("parameters", trained)
+    leaves = part("parameters", compute)
     structure = jax.tree.structure(jax.eval_shape(model.init, jax.random.key(0)))
-    params = jax.tree.unflatten(structure, [jnp.asarray(leaves[name]) for name in sorted(leaves)])
-    losses = _validation(corpus, model, config, params)
-    means = ngrams[:, : len(losses)].mean(axis=1)
-    best = int(np.argmin(means))
-    rows = [{"model": "uniform", "nats": float(means[0])}, {"model": "unigram", "nats": float(means[1])}]
-    rows += [{"model": f"{n}-gram, interpolated", "nats": float(means[n])} for n in range(2, len(means))]
-    rows.append({"model": f"lstm {config.hidden_size}", "nats": float(losses.mean())})
-    rows = [{**row, "bits": row["nats"] / np.log(2)} for row in rows]
-    text = "".join(corpus.alphabet[code] for code in corpus.codes[corpus.split :])[: len(losses)]
-    apart = distances(text)
-    closing = apart > 0
-    curves = {
-        "distance": apart[closing],
-        "lstm": losses[closing],
-        "ngram": ngrams[best, : len(losses)][closing],
-        **spread_of_an_error(corpus, model, params, config.seed),
+    return jax.tree.unflatten(structure, [jnp.asarray(leaves[name]) for name in sorted(leaves)])
+
+
+def _tested(config: Config, corpus: Corpus, model: Model, params: Any) -> dict[str, np.ndarray]:
+    """The LSTM, and the LSTM with a cache, in the form of `ngram_losses`."""
+    test, validation = (losses_of(model, params, codes, config.batch_size) for codes in (corpus.test, corpus.validation))
+    name, *mixed = with_cache(corpus, np.exp(-validation), np.exp(-test), config.max_order)
+    cached_validation, cached_test = (-np.log(probabilities) for probabilities in mixed)
+    return {
+        "names": np.array([f"lstm {config.hidden_size}", f"lstm {config.hidden_size}, {name}"]),
+        "validation": np.array([validation.mean(), cached_validation.mean()]),
+        "test": np.stack([test, cached_test]).astype(np.float32),
     }
-    last = FOLLOWED // 6  # steps whose mean is taken at the end
-    summary = {
-        "text": str(config.text or "standard library"),
-        "characters": len(corpus.codes),
-        "nats per character, lstm": float(losses.mean()),
-        "nats per character, best n-gram": float(means[best]),
-        "best n-gram": best,
-        **{f"nats per closing character, {name}": float(curves[name].mean()) for name in ("lstm", "ngram") if closing.any()},
-        FREE: float(curves["free"][-last:].mean()),
-        FORCED: float(curves["forced"][-last:].mean()),
-        **write_samples(corpus, model, params, config.seed),
-    }
-    return Results(rows, summary, curves)
+
+
+def _closing(corpus: Corpus, ngrams: dict[str, np.ndarray], lstms: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Losses of closing brackets and quotes, and how far back they were opened; of the models without a cache."""
+    lstm = lstms["test"][0]
+    apart = distances(corpus.text(corpus.test[1:]))[: len(lstm)]
+    ngram = ngrams["test"][choose(list(map(str, ngrams["names"])), ngrams["validation"], cached=False)][: len(lstm)]
+    return {"distance": apart[apart > 0], "lstm": lstm[apart > 0], "ngram": ngram[apart > 0]}
 
 
 def check(config: Config, results: Results) -> list[Check]:
-    """Tests that the LSTM beats the best n-gram, what a wrong character does, and the level reached on tiny Shakespeare."""
-    ours, ngram = (results.summary[f"nats per character, {name}"] for name in ("lstm", "best n-gram"))
-    limits = {FORCED: ("below 0.1", lambda value: value < 0.1), FREE: ("above 0.5", lambda value: value > 0.5)}
-    checks = [Check("nats per character, lstm", ours, f"below the best n-gram's {ngram:.4f}", ours < ngram)]
-    for name, (criterion, holds) in limits.items():
-        checks.append(Check(name, results.summary[name], criterion, holds(results.summary[name])))
+    """Tests the criteria fixed in advance, of which the level on tiny Shakespeare needs that text."""
+    found = results.summary
+    checks = [at_least(name, found[name], 0.0) for name in (CHOSEN, NEAREST, FIXED, CACHED)]
+    checks += [at_least(FIRST, found[FIRST], 0.3), at_most(FORCED, found[FORCED], 0.1), at_least(FREE, found[FREE], 0.5)]
     if config.text is not None and "shakespeare" in config.text.name.lower():
-        checks.append(Check("nats per character on tiny Shakespeare", ours, "at most 1.60", ours <= 1.60))
+        checks.append(at_most(f"{LSTM}, tiny Shakespeare", found[LSTM], 1.6))
     return checks
 
 

@@ -11,22 +11,24 @@ from experiments.char_lm.data import Corpus
 from experiments.char_lm.networks import Model
 from recurrent.seq2seq import greedy, sample
 
-SHOWN, FOLLOWED = 100, 60
-"""Characters read before a wrong one, and followed from it on."""
+SHOWN, FOLLOWED, ERRORS = 100, 60, 256
+"""Characters read before a wrong one, characters followed from it on, and how often this is done."""
 
 
 def spread_of_an_error(corpus: Corpus, model: Model, params: Any, seed: int) -> dict[str, np.ndarray]:
-    """Feeds one wrong character and runs on: the share of later characters that differ from the undisturbed run.
+    """Feeds one wrong character and runs on beside the undisturbed run: `[FOLLOWED, ERRORS]`, and where each began.
 
-    Greedily on its own outputs (an error feeds the next), and reading the true text (only the state remembers the error).
+    free: whether the characters differ, each run going on greedily with its own output.
+    forced: ½ Σ |p - p'| of the predictions, both runs reading the true text from then on; the first one follows the wrong
+    character itself.
     """
-    rows, rng = 64, np.random.default_rng(seed)
-    starts = rng.integers(corpus.split, len(corpus.codes) - SHOWN - FOLLOWED - 1, rows)
+    rng = np.random.default_rng(seed)
+    starts = rng.integers(corpus.split, corpus.end - SHOWN - FOLLOWED - 1, ERRORS)
     tokens = jnp.asarray(corpus.codes[starts[:, None] + np.arange(SHOWN + FOLLOWED)].T)
-    state, _ = model.outputs(params, model.initial_state(params, rows), tokens[:SHOWN])
+    state, _ = model.outputs(params, model.initial_state(params, ERRORS), tokens[:SHOWN])
     right = tokens[SHOWN]
     others = len(corpus.alphabet) - 1  # all but 0, which stands for characters never seen
-    shift = jnp.asarray(rng.integers(1, others, rows), right.dtype)
+    shift = jnp.asarray(rng.integers(1, others, ERRORS), right.dtype)
     wrong = 1 + (right - 1 + shift) % others
 
     step = _step(model, params)
@@ -36,8 +38,9 @@ def spread_of_an_error(corpus: Corpus, model: Model, params: Any, seed: int) -> 
         fed = jnp.concatenate([first[None], tokens[SHOWN + 1 : -1]])
         forced.append(jax.nn.softmax(model.outputs(params, state, fed)[1]))
     return {
-        "free": np.asarray((free[0] != free[1]).mean(axis=1)),
-        "forced": np.asarray(0.5 * jnp.abs(forced[0] - forced[1]).sum(axis=-1).mean(axis=1)),
+        "free": np.asarray(free[0] != free[1], np.float64),
+        "forced": np.asarray(0.5 * jnp.abs(forced[0] - forced[1]).sum(axis=-1), np.float64),
+        "start": starts,
     }
 
 
@@ -49,8 +52,7 @@ def write_samples(corpus: Corpus, model: Model, params: Any, seed: int, length: 
         key = jax.random.key(seed)
         state = model.initial_state(params, 1)
         draw = jax.jit(functools.partial(sample, _step(model, params), num_steps=length, temperature=temperature))
-        codes = np.asarray(draw(state, start, key).tokens[:, 0])
-        texts[f"sample at temperature {temperature}"] = "".join(corpus.alphabet[code] for code in codes)
+        texts[f"sample at temperature {temperature}"] = corpus.text(np.asarray(draw(state, start, key).tokens[:, 0]))
     return texts
 
 

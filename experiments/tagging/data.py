@@ -2,6 +2,7 @@
 
 import functools
 import io
+import itertools
 import keyword
 import sysconfig
 import tokenize
@@ -38,12 +39,14 @@ class Corpus(NamedTuple):
       codes: the characters; 0 stands for those that the alphabet does not have.
       labels: the classes.
       to_end: how many characters of the same token are left, itself included.
+      files: which text each character is from.
       starts: where windows may begin that lie within one text.
     """
 
     codes: np.ndarray
     labels: np.ndarray
     to_end: np.ndarray
+    files: np.ndarray
     starts: np.ndarray
 
 
@@ -104,22 +107,31 @@ def labelled(path: Path) -> Source:
         raise ValueError(f"{path}: {error}") from error
 
 
-def split_file(path: Path) -> tuple[list[Source], list[Source]]:
-    """Cuts one file at the end of a line: about four fifths to train on, the rest to test on."""
+class Split(NamedTuple):
+    """Texts to train on, to choose on, and to test on."""
+
+    training: list[Source]
+    validation: list[Source]
+    test: list[Source]
+
+
+def split_file(path: Path) -> Split:
+    """Cuts one file at ends of lines: about three fifths to train on, one to choose on, and the last to test on."""
     text, labels = labelled(path)
-    end = text.rfind("\n", 0, len(text) * 4 // 5) + 1
-    return [Source(text[:end], labels[:end])], [Source(text[end:], labels[end:])]
+    ends = [0, *(text.rfind("\n", 0, len(text) * fifths // 5) + 1 for fifths in (3, 4)), len(text)]
+    return Split(*([Source(text[start:end], labels[start:end])] for start, end in itertools.pairwise(ends)))
 
 
-def split_library(training_characters: int, test_characters: int) -> tuple[list[Source], list[Source]]:
-    """Draws modules of the standard library, always in the same order: those to test on first, then others to train on."""
+def split_library(training_characters: int, validation_characters: int, test_characters: int) -> Split:
+    """Draws modules of the standard library, always in the same order: to choose on, to test on, and the rest to train on."""
     paths = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
     order = iter(np.random.default_rng(0).permutation(len(paths)))
-    parts: tuple[list[Source], list[Source]] = [], []
-    for sources, wanted in zip(reversed(parts), (test_characters, training_characters), strict=True):
-        while sum(len(source.text) for source in sources) < wanted and (index := next(order, None)) is not None:
+    split = Split([], [], [])
+    wanted = ((split.validation, validation_characters), (split.test, test_characters), (split.training, training_characters))
+    for sources, characters in wanted:
+        while sum(len(source.text) for source in sources) < characters and (index := next(order, None)) is not None:
             sources.append(labelled(paths[index]))
-    return parts
+    return split
 
 
 def make_alphabet(sources: Sequence[Source]) -> list[str]:
@@ -149,7 +161,8 @@ def join(sources: Sequence[Source], alphabet: Sequence[str], window: int, stride
     labels = np.concatenate([source.labels for source in sources])
     ends = np.flatnonzero(np.append(labels[1:] != labels[:-1], True))
     places = np.arange(len(labels))
-    return Corpus(codes, labels, ends[np.searchsorted(ends, places)] - places + 1, np.concatenate(starts))
+    files = np.repeat(np.arange(len(sources)), [len(source.text) for source in sources])
+    return Corpus(codes, labels, ends[np.searchsorted(ends, places)] - places + 1, files, np.concatenate(starts))
 
 
 def cut(values: np.ndarray, starts: np.ndarray, window: int) -> np.ndarray:

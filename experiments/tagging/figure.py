@@ -4,108 +4,98 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from experiments.common.experiment import Results
-from experiments.tagging.data import CLASSES, FROM_THE_RIGHT
+from experiments.common.figures import PALETTE, WIDTH, headline
+from experiments.common.intervals import Interval, of_mean
 from experiments.tagging.networks import NETWORKS
-from experiments.tagging.scores import SHOWN, accuracy, f1
+from experiments.tagging.scores import SHOWN, accuracy
 
-BASELINES = ("left window", "both sides")
-"""Windows of characters for a network without recurrence."""
-COLOURS = {
-    "left to right": "#D55E00",
-    "bidirectional": "#0072B2",
-    "merged": "#009E73",
-    "towers": "#CC79A7",
-    "alternating": "#56B4E9",
-    "left window": "#E69F00",
-    "both sides": "#000000",
-    "most frequent class": "#999999",
+BASELINE = "window on both sides"
+"""Of characters, for a network without recurrence."""
+LOOKS = {
+    "left to right": (PALETTE[1], "s", "--"),
+    "delayed": (PALETTE[4], "D", "-."),
+    "bidirectional": (PALETTE[0], "o", "-"),
+    "merged": (PALETTE[2], "^", ""),
+    "towers": (PALETTE[3], "v", ""),
+    "alternating": (PALETTE[5], ">", ""),
+    BASELINE: (PALETTE[6], "x", ":"),
 }
-STYLES = {"left to right": "-", "bidirectional": "-", "left window": ":", "both sides": "--"}
+"""Colour, marker, and the line of those that have one."""
 
 
 def plot(results: Results):
-    """Draws accuracies, the F1 of each class, called names by the distance of their parenthesis, accuracy by place."""
-    figure, ((bars, classes), (called, place)) = plt.subplots(
-        2, 2, figsize=(17, 12), layout="constrained", width_ratios=(1, 1.1)
-    )
-    labels = _labels(results)
-    _accuracies(bars, results, labels)
-    _classes(classes, results, labels)
-    _called(called, results, labels)
-    _by_place(place, results, labels)
-    rows = {row["F1 by class"]: row for row in results.rows}
-    one, two, window = (rows[kind] for kind in ("left to right", "bidirectional", "both sides"))
-    changes = ", ".join(f"{name} from {one[name]:.2f} to {two[name]:.2f}" for name in FROM_THE_RIGHT)
-    figure.suptitle(
-        f"Characters of Python source given the right token class: left to right {one['accuracy']:.1%}, both directions "
-        f"{two['accuracy']:.1%}, {labels['both sides']} {window['accuracy']:.1%}\n"
-        f"F1 of the names that the characters to come decide: {changes} (medians over seeds, text not trained on)",
-        fontsize=14,
-    )
+    """Draws accuracies, called names by the distance of their parenthesis, and accuracy by place."""
+    figure, (dots, called, place) = plt.subplots(1, 3, figsize=(WIDTH, 4.2), layout="constrained", width_ratios=(1.1, 1, 1))
+    labels = {**NETWORKS, "delayed": f"the same, read ahead by {results.summary['delay']}"}
+    labels[BASELINE] = f"window of ±{results.summary['reach']} characters"
+    _accuracies(dots, results, labels)
+    _called(called, results)
+    _by_place(place, results)
+    handles, names = place.get_legend_handles_labels()
+    place.legend(handles, [labels[name] for name in names], loc="lower right")
+    headline(figure, title(results))
     return figure
 
 
-def _labels(results: Results) -> dict[str, str]:
-    reach = results.summary["reach of the baselines"]
-    windows = (f"window of {2 * reach} to the left", f"window of {reach} on both sides")
-    return {**NETWORKS, **dict(zip(BASELINES, windows, strict=True)), "most frequent class": "most frequent class"}
+def title(results: Results) -> str:
+    """The finding in words."""
+    found = results.summary
+    late = _compared(found["accuracy, bidirectional minus delayed"])
+    plain = _compared(found["accuracy, bidirectional minus left to right"])
+    return (
+        f"Tagging the characters of {found['text']}, a bidirectional LSTM is {plain} one from left to right, and {late} one "
+        f"that answers late, having read ahead by {found['delay']}"
+    )
+
+
+def _compared(difference: Interval) -> str:
+    points = f"{100 * abs(difference.middle):.1f} points of accuracy"
+    if difference.low > 0:
+        return f"{points} better than"
+    return f"{points} worse than" if difference.high < 0 else "not told apart from"
 
 
 def _accuracies(axis, results: Results, labels: dict[str, str]) -> None:
-    kinds = [name.removeprefix("confusion/") for name in results.curves if name.startswith("confusion/")]
-    sizes = {row["F1 by class"]: row.get("parameters") for row in results.rows}
-    for i, kind in enumerate(kinds):
+    kinds = [BASELINE, *NETWORKS]
+    for place, kind in enumerate(kinds):
         found = accuracy(results.curves[f"confusion/{kind}"])
-        axis.barh(i, np.median(found), color=COLOURS[kind], alpha=0.85)
-        axis.plot(found, np.full(len(found), i), "o", color="black", markersize=4)
-        axis.annotate(f"{np.median(found):.1%}", (found.max(), i), (6, 0), textcoords="offset points", va="center", fontsize=11)
-    names = [f"{labels[kind]}\n{sizes[kind]:,} parameters" if sizes[kind] else labels[kind] for kind in kinds]
-    axis.set_yticks(range(len(kinds)), names, fontsize=11)
-    axis.set(title="(a) Accuracy; dots: seeds", xlabel="share of test characters", xlim=(0, 1.12))
+        colour, marker, _ = LOOKS[kind]
+        low, middle, high = of_mean(found)
+        if len(found) > 1:
+            axis.plot(found, np.full(len(found), place + 0.22), ".", color="grey", markersize=4)
+            axis.errorbar(middle, place, xerr=[[middle - low], [high - middle]], color=colour, capsize=4)
+        axis.plot(middle, place, marker, color=colour, markersize=7)
+        axis.annotate(f"{middle:.1%}", (middle, place), (0, -15), textcoords="offset points", ha="center")
+    axis.set_yticks(range(len(kinds)), [labels[kind] for kind in kinds])
+    axis.set_ylim(-0.6, len(kinds) - 0.4)
+    axis.margins(x=0.12)
+    axis.set(xlabel="accuracy in the second half of windows", title="(a) Mean and 95 % over seeds; dots: seeds")
 
 
-def _classes(axis, results: Results, labels: dict[str, str]) -> None:
-    scores = {kind: np.median(f1(results.curves[f"confusion/{kind}"]), axis=0) for kind in STYLES}
-    gain = scores["bidirectional"] - scores["left to right"]
-    order, places = np.argsort(gain), np.arange(len(CLASSES))
-    axis.hlines(places, scores["left to right"][order], scores["bidirectional"][order], color="grey", linewidth=1)
-    for kind, marker in zip(STYLES, "os<D", strict=True):
-        filled = COLOURS[kind] if kind in NETWORKS else "none"
-        look = {"markerfacecolor": filled, "color": COLOURS[kind], "markersize": 9, "linestyle": "none"}
-        axis.plot(scores[kind][order], places, marker, label=labels[kind], **look)
-    share = results.curves["confusion/bidirectional"][0].sum(axis=1)
-    share = share / share.sum()
-    axis.set_yticks(places, [f"{CLASSES[i]}, {share[i]:.1%}" for i in order], fontsize=11)
-    for place, i in zip(places, order, strict=True):
-        axis.annotate(f"{100 * gain[i]:+.1f}", (1.04, place), va="center", fontsize=11)
-    axis.set(title="(b) Each class and its share; right: gain of both directions in points", xlabel="F1", xlim=(0, 1.16))
-    axis.set_ylim(-0.5, len(CLASSES) - 0.5)
-    axis.legend(fontsize=10, loc="lower left")
-
-
-def _called(axis, results: Results, labels: dict[str, str]) -> None:
-    distance = np.arange(1, SHOWN + 1)
-    for kind, style in STYLES.items():
-        found = results.curves[f"called/{kind}"]
-        axis.plot(distance, np.median(found, axis=0), style, color=COLOURS[kind], linewidth=2.5, label=labels[kind])
-        axis.fill_between(distance, found.min(axis=0), found.max(axis=0), color=COLOURS[kind], alpha=0.15, linewidth=0)
+def _called(axis, results: Results) -> None:
+    _curves(axis, results, "called", np.arange(1, SHOWN + 1))
     axis.set(
-        title="(c) Called names by the distance of what shows it; shaded: lowest to highest seed",
-        xlabel="characters from here to the opening parenthesis",
-        ylabel="recall of called names",
+        title="(b) Names of what is called",
+        xlabel="characters to the opening parenthesis",
+        ylabel="recall (band: 95 % over seeds)",
         ylim=(0, 1.03),
     )
-    axis.legend(fontsize=10)
 
 
-def _by_place(axis, results: Results, labels: dict[str, str]) -> None:
-    for kind, style in STYLES.items():
-        found = results.curves[f"place/{kind}"]
-        place = np.arange(1, found.shape[1] + 1)
-        axis.plot(place, np.median(found, axis=0), style, color=COLOURS[kind], linewidth=2, label=labels[kind])
-    axis.set(
-        title="(d) Windows begin without a left-hand context and end without a right-hand one",
-        xlabel="place in the window",
-        ylabel="accuracy, median of the seeds",
-    )
-    axis.legend(fontsize=10, loc="lower right")
+def _by_place(axis, results: Results) -> None:
+    width = results.curves["place/bidirectional"].shape[1]
+    _curves(axis, results, "place", np.arange(1, width + 1))
+    axis.axvspan(width / 2 + 0.5, width, color="grey", alpha=0.12, linewidth=0)
+    axis.set(title="(c) All places; grey: second half", xlabel="place in the window", ylabel="accuracy (band: 95 % over seeds)")
+
+
+def _curves(axis, results: Results, name: str, places: np.ndarray) -> None:
+    for kind, (colour, marker, line) in LOOKS.items():
+        if not line:
+            continue
+        found = results.curves[f"{name}/{kind}"]
+        low, mean, high = np.array([of_mean(values) for values in found.T]).T
+        style = {"color": colour, "marker": marker, "markersize": 4, "markevery": max(1, len(places) // 8)}
+        axis.plot(places, mean, line, label=kind, **style)
+        if len(found) > 1:
+            axis.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)

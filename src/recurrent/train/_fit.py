@@ -200,11 +200,13 @@ def _progress_bar(shown: bool, step: int, num_steps: int) -> Iterator[Callable[[
         yield lambda metrics: None
         return
     seen = clipped = 0
-    with tqdm(desc="training", unit="step", initial=min(step, num_steps), total=num_steps, dynamic_ncols=True) as bar:
+    label = "training: compiling" if step < num_steps else "training"
+    with tqdm(desc=label, unit="step", initial=min(step, num_steps), total=num_steps, dynamic_ncols=True) as bar:
 
         def report(metrics: Metrics) -> None:
             nonlocal seen, clipped
             seen, clipped = seen + 1, clipped + bool(metrics.clipped)
+            bar.set_description("training", refresh=False)
             norm, share = f"{metrics.gradient_norm:.3g}", f"{clipped / seen:.0%}"
             bar.set_postfix(loss=f"{metrics.loss:.4g}", gradient=norm, clipped=share, refresh=False)
             bar.update()
