@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -15,12 +14,14 @@ ROOT, HERE = Path(__file__).parents[2], Path(__file__).parent
 pytestmark = pytest.mark.xdist_group("interrupted")
 
 
-def start(*options, **keywords):
+def start(*options, largest_file=None, **keywords):
+    """Starts the experiment; no file may grow beyond so many kilobytes, as on a full disk."""
     command = [sys.executable, str(HERE / "slow_walk.py"), *map(str, options)]
+    if largest_file is not None:
+        command = ["bash", "-c", f'ulimit -f {largest_file}; exec "$@"', "bash", *command]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords
-    )  # fmt: skip
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment, **pipes, **keywords)
 
 
 def finish(*options, **keywords):
@@ -99,10 +100,7 @@ def test_a_live_run_is_neither_announced_nor_entered_by_another_process(tmp_path
 
 
 def test_a_full_disk_leaves_no_half_file_and_says_what_to_do(tmp_path):
-    def small_files():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # what a part takes, and too little for a second line
-
-    status, _, err = finish("--output", tmp_path, preexec_fn=small_files)
+    status, _, err = finish("--output", tmp_path, largest_file=20)  # what a part takes needs a little more
     (folder,) = (tmp_path / "slow_walk").iterdir()
     assert status == 1
     assert "cannot write " in err
