@@ -1,5 +1,6 @@
 """Strict numerics for every test: float64 available, no silent promotion of dtypes or ranks."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -22,6 +23,23 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 hypothesis.settings.register_profile("tests", deadline=None, max_examples=25, derandomize=True)
 hypothesis.settings.load_profile("tests")
+
+
+MAPS = Path("/proc/self/maps")
+MOST_MAPS, EVERY = 20_000, 25
+"""Memory maps that a process may hold before its programs are dropped, and tests between two looks.
+
+Every compiled program takes some, and Linux ends a process that asks for more than 65,530 (vm.max_map_count).
+"""
+_tests_run = 0
+
+
+def pytest_runtest_teardown():
+    global _tests_run
+    _tests_run += 1
+    if _tests_run % EVERY == 0 and MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture
