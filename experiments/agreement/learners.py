@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from experiments.agreement.ngram import Ngram
 from experiments.agreement.options import Config
 from experiments.agreement.sentences import REFLEXIVES, VOCABULARY, Sentences, random_sentences
 from experiments.agreement.splits import key_of, training_keys, training_sentences
 from experiments.common.networks import draw, hidden, logits_of, mean_loss
-from experiments.common.training import clipped_adam, descend, start
+from experiments.common.training import fitted
 from recurrent import Cell, elman, gru, lstm, unroll
 from recurrent.initializers import gaussian
 
@@ -69,9 +68,7 @@ def _make_fit(config: Config, cell: Cell) -> Callable[[float, int], Guess]:
 
     @jax.jit
     def trained(key, rate, keys):
-        network = draw(cell, key, len(REFLEXIVES), config.hidden_size)
-        optimizer = clipped_adam(optax.cosine_decay_schedule(rate, config.updates))
-        return descend(loss_of, optimizer, start(network, optimizer), (), keys)[0].params
+        return fitted(loss_of, draw(cell, key, len(REFLEXIVES), config.hidden_size), rate, (), keys)
 
     @jax.jit
     def guess(network, codes, distances):

@@ -30,7 +30,8 @@ from tqdm import tqdm
 
 from experiments.benchmark.figure import draw_ratios
 from experiments.benchmark.networks import GATES, NETWORKS, OWN, SIZES, TABLE, Network, Size, flops
-from experiments.benchmark.peers import JAX_PEERS, PEERS, has
+from experiments.benchmark.peers import PEERS, has
+from experiments.benchmark.table import Rows, fastest, grouped
 from experiments.benchmark.worker import Worker
 from experiments.common.checks import Check, at_least, at_most
 from experiments.common.experiment import Experiment, Results
@@ -230,23 +231,9 @@ def _geometric_mean(ratios: list[np.ndarray]) -> Interval:
 
 
 def _summary(rows: list[dict[str, Any]], curves: dict[str, np.ndarray]) -> dict[str, Any]:
-    trained = _by_setting(rows, "training step")
-    table = {setting: peers for setting, peers in trained.items() if setting in _table_settings(trained)}
+    trained, names = grouped(rows, "training step"), {str(network) for network in TABLE.values()}
+    table = {(name, size): peers for (name, size), peers in trained.items() if name in names and size in SIZES}
     return {**_against_others(table, curves), **_gemm_shares(rows), **_against_autodiff(rows, trained, curves)}
-
-
-def _by_setting(rows: list[dict[str, Any]], what: str) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
-    """The rows of every (network, size), by library."""
-    found: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-    for row in rows:
-        if row.get("what") == what:
-            found.setdefault((row["network"], row["size"]), {})[row["library"]] = row
-    return found
-
-
-def _table_settings(settings: Any) -> list[tuple[str, str]]:
-    names = {str(network) for network in TABLE.values()}
-    return [(network, size) for network, size in settings if network in names and size in SIZES]
 
 
 def _over(base: str, setting: tuple[str, str], peer: str, curves: dict[str, np.ndarray]) -> np.ndarray:
@@ -255,16 +242,13 @@ def _over(base: str, setting: tuple[str, str], peer: str, curves: dict[str, np.n
     return curves[f"{network}/{size}/training step/{peer}"] / curves[f"{network}/{size}/training step/{base}"]
 
 
-def _against_others(table: dict[tuple[str, str], dict[str, Any]], curves: dict[str, np.ndarray]) -> dict[str, Any]:
+def _against_others(table: dict[tuple[str, str], Rows], curves: dict[str, np.ndarray]) -> dict[str, Any]:
     """Ratios over the main table; of the JAX libraries the fastest of every row."""
     summary: dict[str, Any] = {}
-    fastest = {
-        setting: min((peer for peer in JAX_PEERS if peer in peers), key=lambda peer: peers[peer]["explicit is faster by"])
-        for setting, peers in table.items()
-        if any(peer in peers for peer in JAX_PEERS)
-    }
-    if fastest:
-        ratios = {base: [_over(base, s, peer, curves) for s, peer in fastest.items()] for base in ("explicit", "autodiff")}
+    known = {setting: fastest(peers) for setting, peers in table.items()}
+    best = {setting: row["library"] for setting, row in known.items() if row}
+    if best:
+        ratios = {base: [_over(base, s, peer, curves) for s, peer in best.items()] for base in ("explicit", "autodiff")}
         summary["explicit against the best JAX library, geometric mean"] = _geometric_mean(ratios["explicit"])
         for base, found in ratios.items():
             worst = min((_geometric_mean([ratio]) for ratio in found), key=lambda interval: interval.low)

@@ -29,7 +29,7 @@ def grouped(rows: list[dict[str, Any]], what: str) -> dict[tuple[str, str], Rows
     """The rows of training steps or forward passes by (network, size) and library."""
     found: dict[tuple[str, str], Rows] = {}
     for row in rows:
-        if row["what"] == what:
+        if row.get("what") == what:
             found.setdefault((row["network"], row["size"]), {})[row["library"]] = row
     return found
 

@@ -33,6 +33,7 @@ feeds differ in nothing else, but they were tried with two learning rates and on
 """
 
 import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import check_counts
 from experiments.common.parts import Part, compute_now
+from experiments.common.tables import over_seeds
 
 TESTS = ("one digit", "trained numbers", "held-out numbers")
 CLASSIFIER = "softmax regression and a table"
@@ -193,13 +195,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
     """Trains and tests both feeds and the baselines on every seed's data."""
     found: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in (*FEEDS, CLASSIFIER, "most frequent name")}
     for seed in range(config.seed, config.seed + config.seeds):
-        drawn: list[Data] = []  # only if a part has to be computed
-
-        def data(drawn=drawn, seed=seed) -> Data:
-            if not drawn:
-                drawn.append(data_of(config, seed))
-            return drawn[0]
-
+        data = functools.cache(lambda seed=seed: data_of(config, seed))  # drawn only if a part has to be computed
         for feed in FEEDS:
             compute = lambda feed=feed, seed=seed, data=data: one_network(config, feed, seed, data())  # noqa: E731
             found[feed].append(part(f"{feed.replace(' ', '_')}_{seed}", compute))
@@ -233,8 +229,7 @@ def _results(config: Config, found: dict[str, list[dict[str, np.ndarray]]]) -> R
 
 
 def _row(test: str, model: str, values: np.ndarray) -> dict[str, Any]:
-    low, middle, high = of_mean(values)
-    return {"test": test, "model": model, "exact match": middle, "low": low, "high": high, "worst seed": float(values.min())}
+    return {"test": test, "model": model, **over_seeds("exact match", values)}
 
 
 def _held_out(config: Config, seed: int) -> str:

@@ -103,7 +103,7 @@ def _parse(experiment: Experiment, argv: Sequence[str]) -> tuple[Any, Options]:
         try:
             saved = checked.from_json(experiment.config, saved_config(folder))
         except ValueError as error:
-            raise ValueError(f"--resume {folder}: {error}" if "--resume" not in str(error) else str(error)) from error
+            raise ValueError(f"--resume {folder}: {error}") from error
     default = experiment.config() if saved is None else saved
     arguments = dataclasses.make_dataclass(
         "Arguments",

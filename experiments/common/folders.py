@@ -45,9 +45,9 @@ def saved_config(folder: Path) -> dict[str, Any]:
     """
     file = folder / CONFIG
     if not file.exists():
-        raise ValueError(f"--resume {folder}: there is no {CONFIG}; give the folder of an interrupted run")
+        raise ValueError(f"there is no {CONFIG}; give the folder of an interrupted run")
     if (folder / SUMMARY).exists():
-        raise ValueError(f"--resume {folder}: that run is finished; leave --resume out to start a new one")
+        raise ValueError("that run is finished; leave --resume out to start a new one")
     return _read(file)
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 FILE = "lock"
 
@@ -19,12 +20,10 @@ def locked(folder: Path) -> Iterator[None]:
     """
     file = folder / FILE
     with file.open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _take(handle):
             handle.seek(0)
             owner = handle.read() or "another process"
-            raise ValueError(f"{folder} is being written by {owner}: wait until it ends, or leave --resume out") from error
+            raise ValueError(f"{folder} is being written by {owner}: wait until it ends, or leave --resume out")
         handle.truncate(0)
         handle.write(f"process {os.getpid()} on {platform.node()}")
         handle.flush()
@@ -40,8 +39,13 @@ def is_locked(folder: Path) -> bool:
     if not file.exists():
         return False
     with file.open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
+        return not _take(handle)
+
+
+def _take(handle: IO[str]) -> bool:
+    """Takes the lock of an open file until it is closed, unless another process has it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -26,6 +26,13 @@ def check_positive(config: Any, *names: str) -> None:
             raise ValueError(f"{option(name)} must be positive and finite; got {getattr(config, name)}: try 0.01 or 1")
 
 
+def check_rates(config: Any, advice: str) -> None:
+    """Raises ValueError unless `learning_rates` holds one or more different positive numbers."""
+    rates = config.learning_rates
+    if not rates or len(set(rates)) < len(rates) or min(rates) <= 0:
+        raise ValueError(f"--learning-rates must be positive and differ; got {rates}: try {advice}")
+
+
 def check_shares(config: Any, *names: str) -> None:
     """Raises ValueError if one of these fields does not lie in [0, 1)."""
     for name in names:

@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments.common.checks import Check
 from experiments.common.files import write
+from experiments.common.folders import SUMMARY
 
 PACKAGE = Path(__file__).parents[1]
 FIGURES = PACKAGE.parent / "docs" / "figures"
@@ -16,7 +17,7 @@ START, END = "<!-- made by python -m experiments record -->", "<!-- end -->"
 
 def recorded(name: str) -> dict[str, Any] | None:
     """The summary of the run of an experiment that the project quotes, or None."""
-    file = PACKAGE / name / "summary.json"
+    file = PACKAGE / name / SUMMARY
     return json.loads(file.read_text()) if file.exists() else None
 
 
@@ -40,12 +41,12 @@ def record(folder: Path) -> str:
     Raises:
       ValueError: the run is not finished, or was resumed, so that its duration means nothing.
     """
-    name, file = folder.resolve().parent.name, folder / "summary.json"
+    name, file = folder.resolve().parent.name, folder / SUMMARY
     if not file.exists() or not (PACKAGE / name / "__init__.py").exists():
         raise ValueError(f"{folder} is no finished run of an experiment; give a folder such as results/cliff/STAMP")
     if json.loads(file.read_text())["resumed"]:
         raise ValueError(f"{folder} was resumed, so that its duration is not known; run it in one go")
-    shutil.copyfile(file, PACKAGE / name / "summary.json")
+    shutil.copyfile(file, PACKAGE / name / SUMMARY)
     shutil.copyfile(folder / "figure.png", FIGURES / f"{name}.png")
     return name
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from experiments.common.intervals import Interval
+import numpy as np
+
+from experiments.common.intervals import Interval, of_mean
 
 
 def table(rows: list[dict[str, Any]], limit: int = 80) -> str:
@@ -20,6 +22,12 @@ def table(rows: list[dict[str, Any]], limit: int = 80) -> str:
 def columns(rows: list[dict[str, Any]]) -> list[str]:
     """The names of all columns, in order of appearance."""
     return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def over_seeds(name: str, values: np.ndarray) -> dict[str, float]:
+    """Columns of a row: the mean of a quantity over seeds `[seed]`, its interval, and the worst seed."""
+    low, middle, high = of_mean(values)
+    return {name: middle, "low": low, "high": high, "worst seed": float(values.min())}
 
 
 def short(value: Any, digits: int = 4) -> str:

@@ -40,11 +40,12 @@ def train(
       The trained networks, and the losses `[network, update]`.
     """
     updates = jax.tree.leaves(batches)[0].shape[1]
-    init, advance = _trainer(loss_of, learning_rate, updates, warm_up)
-    states, losses = init(networks), []
+    init, advance = _trainer(loss_of, updates, warm_up)
+    states, losses, rate = init(networks), [], jnp.float32(learning_rate)
     with tqdm(total=updates, desc=f"{label}: compiling", unit="update", leave=False) as progress:
         for chunk in _chunks(updates):
-            states, found = advance(states, given, jax.tree.map(lambda leaf, chunk=chunk: jnp.asarray(leaf[:, chunk]), batches))
+            drawn = jax.tree.map(lambda leaf, chunk=chunk: jnp.asarray(leaf[:, chunk]), batches)
+            states, found = advance(states, rate, given, drawn)
             losses.append(np.asarray(found))
             progress.set_description(label, refresh=False)
             progress.set_postfix(loss=f"{np.median(losses[-1]):.4g}")
@@ -63,6 +64,22 @@ def clipped_adam(learning_rate: float | optax.Schedule) -> optax.GradientTransfo
     """Adam on gradients clipped to norm 1."""
     # a plain chain: `make_optimizer` also shields the moments from gradients that are not finite, and rounds otherwise
     return optax.chain(clip_by_global_norm(1.0), optax.adam(learning_rate))
+
+
+def falling_adam(learning_rate: Any, updates: int, *, warm_up: bool = False) -> optax.GradientTransformation:
+    """`clipped_adam` with a learning rate that falls to 0 along a cosine; it may be traced, so that one program serves all."""
+    if not warm_up:
+        return clipped_adam(optax.cosine_decay_schedule(learning_rate, updates))
+    rising = updates // 20 + 1
+    # optax.warmup_cosine_decay_schedule compares the rate with 0, which a traced one does not allow
+    parts = optax.linear_schedule(0.0, learning_rate, rising), optax.cosine_decay_schedule(learning_rate, updates + 1 - rising)
+    return clipped_adam(optax.join_schedules(parts, [rising]))
+
+
+def fitted(loss_of: LossFn, network: Any, learning_rate: Any, given: Any, batches: Any) -> Any:
+    """One network after one update of `falling_adam` per batch, `[update, ...]`. To be compiled, the rate being data."""
+    optimizer = falling_adam(learning_rate, len(jax.tree.leaves(batches)[0]))
+    return descend(loss_of, optimizer, start(network, optimizer), given, batches)[0].params
 
 
 def batch_keys(seed: int, networks: int, updates: int) -> Array:
@@ -94,18 +111,15 @@ def start(network: Any, optimizer: optax.GradientTransformation) -> TrainState:
 
 
 @functools.cache
-def _trainer(loss_of: LossFn, learning_rate: float, updates: int, warm_up: bool):
-    if warm_up:
-        schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, updates // 20 + 1, updates + 1)
-    else:
-        schedule = optax.cosine_decay_schedule(learning_rate, updates)
-    optimizer = clipped_adam(schedule)
+def _trainer(loss_of: LossFn, updates: int, warm_up: bool):
+    """Compiled once for all learning rates, on which the state at the start does not depend."""
 
     @jax.jit
-    def advance(states, given, batches):
+    def advance(states, learning_rate, given, batches):
+        optimizer = falling_adam(learning_rate, updates, warm_up=warm_up)
         return sweep(lambda one: descend(loss_of, optimizer, one[0], given, one[1]), (states, batches))
 
-    return jax.jit(jax.vmap(lambda network: start(network, optimizer))), advance
+    return jax.jit(jax.vmap(lambda network: start(network, falling_adam(1.0, updates)))), advance
 
 
 def _chunks(updates: int) -> Sequence[np.ndarray]:

@@ -54,8 +54,9 @@ from babel import Locale, UnknownLocaleError
 from experiments.common.checks import Check, at_least
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
-from experiments.common.options import check_counts
+from experiments.common.options import check_counts, option
 from experiments.common.parts import Part, compute_now
+from experiments.common.tables import over_seeds
 from experiments.dates.data import (
     FIRST,
     FORMATS,
@@ -138,7 +139,7 @@ class Config:
 
 def _check_each_once(name: str, values: tuple, advice: str) -> None:
     if not values or len(set(values)) < len(values):
-        raise ValueError(f"--{name.replace('_', '-')} must be one or more, each once; got {values}: {advice}")
+        raise ValueError(f"{option(name)} must be one or more, each once; got {values}: {advice}")
 
 
 class Data(NamedTuple):
@@ -226,13 +227,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
     found: dict[str, list[dict[str, np.ndarray]]] = {context: [] for context in config.contexts}
     usual = []
     for seed in range(config.seed, config.seed + config.seeds):
-        drawn: list[Data] = []  # only if a part has to be computed
-
-        def data(drawn=drawn, seed=seed) -> Data:
-            if not drawn:
-                drawn.append(data_of(config, seed))
-            return drawn[0]
-
+        data = functools.cache(lambda seed=seed: data_of(config, seed))  # drawn only if a part has to be computed
         usual.append(part(f"usual_{seed}", lambda data=data: {"exact": usual_date(data())})["exact"])
         for context in config.contexts:
             known = [float(one["learning rate"]) for one in found[context][:1]]
@@ -281,8 +276,7 @@ def _results(config: Config, found: dict[str, list[dict[str, np.ndarray]]], usua
 
 
 def _row(test: str, model: str, values: np.ndarray) -> dict[str, Any]:
-    low, middle, high = of_mean(values)
-    return {"test": test, "model": model, "exact match": middle, "low": low, "high": high, "worst seed": float(values.min())}
+    return {"test": test, "model": model, **over_seeds("exact match", values)}
 
 
 def _or_never(updates: np.ndarray) -> int | str:

@@ -2,17 +2,14 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
-from tqdm import tqdm
 
 from experiments.common.networks import Network, logits_of, mean_loss, unstack
-from experiments.common.training import CHUNK, clipped_adam, descend, start
+from experiments.common.training import LossFn, train_one
 from recurrent import Layer
 
 
@@ -49,18 +46,11 @@ def train_each(
       digits: rows and labels that the batches are drawn from.
       label: for the progress bar.
     """
-    init, advance = _trainer(layer, keys.shape[1], batch_size)
-    found = []
-    with tqdm(total=keys.size, desc=f"{label}: compiling", unit="update", leave=False) as progress:
-        for network, rate, batches in zip(unstack(networks), rates, keys, strict=True):
-            state = init(network)
-            for first in range(0, len(batches), CHUNK):
-                chunk = batches[first : first + CHUNK]
-                state, losses = advance(state, float(rate), digits, chunk)
-                progress.set_description(f"{label}: rate {rate:g}", refresh=False)
-                progress.set_postfix(loss=f"{np.mean(losses):.4g}")
-                progress.update(len(chunk))
-            found.append(state.params)
+    loss_of = _loss_of(layer, batch_size)
+    found = [
+        train_one(loss_of, network, batches, rate, f"{label}: rate {rate:g}", given=digits)[0]
+        for network, rate, batches in zip(unstack(networks), rates, keys, strict=True)
+    ]
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
 
 
@@ -70,19 +60,12 @@ def _scorer(layer: Layer) -> Callable[..., Array]:
 
 
 @functools.cache
-def _trainer(layer: Layer, updates: int, batch_size: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """One program for all learning rates, for it takes long to compile."""
-
-    def optimizer(rate):
-        return clipped_adam(optax.cosine_decay_schedule(rate, updates))
+def _loss_of(layer: Layer, batch_size: int) -> LossFn:
+    """One function for all trainings of a layer, for it takes long to compile."""
 
     def loss_of(network, digits, key):
         xs, labels = digits
         batch = jax.random.randint(key, (batch_size,), 0, len(labels))
         return mean_loss(network, features_of(layer, network, xs[:, batch]), labels[batch])
 
-    @jax.jit
-    def advance(state, rate, digits, keys):
-        return descend(loss_of, optimizer(rate), state, digits, keys)
-
-    return jax.jit(lambda network: start(network, optimizer(1.0))), advance
+    return loss_of

@@ -47,7 +47,7 @@ from experiments.common import handwritten
 from experiments.common.checks import Check, at_least, at_most
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import Interval, of_mean
-from experiments.common.options import check_counts
+from experiments.common.options import check_counts, check_rates
 from experiments.common.parts import Part, compute_now
 from experiments.common.splits import draw_splits
 from experiments.digits.cells import NETWORKS, make_cell, size, width
@@ -93,8 +93,7 @@ class Config:
         check_counts(self, "seed", least=0)
         if not self.delays or list(self.delays) != sorted(set(self.delays)) or self.delays[0] < 0:
             raise ValueError(f"--delays must increase from 0 or more; got {self.delays}: try 0 32 128")
-        if not self.learning_rates or len(set(self.learning_rates)) < len(self.learning_rates) or min(self.learning_rates) <= 0:
-            raise ValueError(f"--learning-rates must be positive and differ; got {self.learning_rates}: try 0.003 0.01")
+        check_rates(self, "0.003 0.01")
 
 
 def settings(config: Config) -> list[Setting]:

@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 from tqdm import tqdm
 
 from experiments.common.networks import Network, draw, logits_of, mean_loss
 from experiments.common.splits import Split
-from experiments.common.training import clipped_adam, descend, start
+from experiments.common.training import fitted
 from experiments.digits.cells import CLASSES, Kind, make_cell, width
 from recurrent import elman, gru, unroll
 
@@ -67,7 +66,7 @@ def sequences(images: Array, setting: Setting) -> Array:
 
 
 @functools.cache
-def functions(family: str, units: int, setting: Setting, updates: int) -> Functions:
+def functions(family: str, units: int, setting: Setting) -> Functions:
     """Training and scoring; the learning rate is an argument, so that no rate is compiled anew."""
     cell = elman(setting.features, units) if family == "tanh" else gru(setting.features, units)
 
@@ -77,14 +76,10 @@ def functions(family: str, units: int, setting: Setting, updates: int) -> Functi
     def loss_of(network, digits, batch):
         return mean_loss(network, last_state(network, digits.images[batch]), digits.labels[batch])
 
-    def fit(network, rate, digits, batches):
-        optimizer = clipped_adam(optax.cosine_decay_schedule(rate, updates))
-        return descend(loss_of, optimizer, start(network, optimizer), digits, batches)[0].params
-
     def accuracy(network, digits):
         return jnp.mean(logits_of(network, last_state(network, digits.images)).argmax(axis=-1) == digits.labels)
 
-    return Functions(jax.jit(fit), jax.jit(accuracy))
+    return Functions(jax.jit(functools.partial(fitted, loss_of)), jax.jit(accuracy))
 
 
 def batches_of(run: Run, updates: int, batch_size: int) -> np.ndarray:
@@ -104,7 +99,7 @@ def study(
     """
     units = width(kind.family, setting.features, config.hidden_size)
     cell = make_cell(kind, setting.features, units, setting.steps + setting.delay)
-    compiled = functions(kind.family, units, setting, config.updates)
+    compiled = functions(kind.family, units, setting)
     init = jax.jit(lambda key: draw(cell, key, CLASSES, units))
     rates, trials = config.learning_rates, runs[:TRIALS]
     total = len(rates) * len(trials) + len(runs) - len(trials)

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 
 from experiments.common.networks import draw, hidden, logits_of, mean_loss
-from experiments.common.training import clipped_adam, descend, start
+from experiments.common.training import fitted
 from experiments.names.data import LANGUAGES, UNKNOWN, Letters, hide_strangers
 from recurrent import Cell, gru, lengths_to_mask, lstm, unroll
 from recurrent.layers import mean_over_time
@@ -57,9 +56,7 @@ def make_fits(config, kind: str, letters: Letters, languages: np.ndarray) -> dic
 
     @jax.jit
     def trained(key, rate, given, batches):
-        network = draw(cell, key, len(LANGUAGES), config.hidden_size)
-        optimizer = clipped_adam(optax.cosine_decay_schedule(rate, config.updates))
-        return descend(loss_of, optimizer, start(network, optimizer), given, batches)[0].params
+        return fitted(loss_of, draw(cell, key, len(LANGUAGES), config.hidden_size), rate, given, batches)
 
     @jax.jit
     def guess(network, given):

@@ -41,7 +41,7 @@ from experiments.common import handwritten
 from experiments.common.checks import Check, at_least, at_most
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
-from experiments.common.options import check_counts
+from experiments.common.options import check_counts, check_rates
 from experiments.common.parts import Part, compute_now
 from experiments.common.splits import draw_splits
 from experiments.plates.comparisons import LABELS, at_never_trained, at_trained, gru_minus_convolution, lost_without_margin
@@ -92,8 +92,7 @@ class Config:
             raise ValueError(f"--slots must be at least 2, one to train on and one to test on; got {self.slots}: try 6")
         if self.noise < 0:
             raise ValueError(f"--noise must be at least 0; got {self.noise}: try 0.1")
-        if not self.learning_rates or len(set(self.learning_rates)) < len(self.learning_rates) or min(self.learning_rates) <= 0:
-            raise ValueError(f"--learning-rates must be positive and differ; got {self.learning_rates}: try 0.001 0.01")
+        check_rates(self, "0.001 0.01")
 
 
 def draw_runs(config: Config, labels: np.ndarray) -> list[Run]:

@@ -1,17 +1,17 @@
 """How a model is trained, how its variant and learning rate are chosen, and what it scores on digits that chose nothing."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 from tqdm import tqdm
 
 from experiments.common.networks import Network
-from experiments.common.training import clipped_adam, descend, start
+from experiments.common.training import fitted
 from experiments.plates.data import Batches, Digits, Run, draw_batches, noisy_plates, trained_slots
 from experiments.plates.models import SHARED, WIDTH, Model
 from recurrent.losses import cross_entropy
@@ -36,10 +36,6 @@ def functions(config: Any, model: Model) -> Functions:
         penalty = model.penalty * jnp.sum(network.kernel**2)
         return cross_entropy(model.logits(network, columns), digits.labels[batch.chosen]).mean() + penalty
 
-    def fit(network, rate, digits, batches):
-        optimizer = clipped_adam(optax.cosine_decay_schedule(rate, config.updates))
-        return descend(loss_of, optimizer, start(network, optimizer), digits, batches)[0].params
-
     def accuracies(network, digits, key, columns_cut):
         def at(slot):
             everywhere = jnp.full(len(digits.labels), slot)
@@ -50,7 +46,8 @@ def functions(config: Any, model: Model) -> Functions:
         return jax.lax.map(at, jnp.arange(config.slots))
 
     with_margin = jax.jit(lambda network, digits, key: accuracies(network, digits, key, 0))
-    return Functions(jax.jit(fit), with_margin, jax.jit(lambda network, digits, key: accuracies(network, digits, key, WIDTH)))
+    fit = jax.jit(functools.partial(fitted, loss_of))
+    return Functions(fit, with_margin, jax.jit(lambda network, digits, key: accuracies(network, digits, key, WIDTH)))
 
 
 def study(config: Any, variants: dict[str, Model], digits: Digits, runs: Sequence[Run], name: str) -> dict[str, np.ndarray]:

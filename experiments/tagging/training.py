@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from tqdm import tqdm
 
-from experiments.common.training import CHUNK, clipped_adam, descend, start
+from experiments.common.training import CHUNK, descend, falling_adam, start
 from experiments.tagging.data import Corpus, cut
 from recurrent import Layer
 from recurrent.losses import cross_entropy
@@ -22,7 +21,7 @@ class Functions(NamedTuple):
     """A layer's compiled functions.
 
     Attributes:
-      begin: `(key, rate) -> train state`.
+      begin: `key -> train state`.
       advance: `(train state, rate, batches) -> (train state, losses)`.
       classes: `(params, codes) -> most probable classes`.
     """
@@ -40,13 +39,9 @@ def compiled(layer: Layer, updates: int) -> Functions:
         codes, labels = batch
         return cross_entropy(layer.apply(params, codes)[1], labels).mean()
 
-    def optimizer(rate):
-        falling = optax.cosine_decay_schedule(1.0, updates)
-        return clipped_adam(lambda count: rate * falling(count))
-
     return Functions(
-        jax.jit(lambda key, rate: start(layer.init(key), optimizer(rate))),
-        jax.jit(lambda state, rate, batches: descend(loss_of, optimizer(rate), state, (), batches)),
+        jax.jit(lambda key: start(layer.init(key), falling_adam(1.0, updates))),
+        jax.jit(lambda state, rate, batches: descend(loss_of, falling_adam(rate, updates), state, (), batches)),
         jax.jit(lambda params, codes: layer.apply(params, codes)[1].argmax(axis=-1)),
     )
 
@@ -57,7 +52,7 @@ def train(config: Any, functions: Functions, data: Corpus, rate: float, seed: in
     All kinds of networks get the same batches from the same seed.
     """
     starts = np.random.default_rng(seed).choice(data.starts, (config.updates, config.batch_size))
-    state, losses = functions.begin(jax.random.key(seed), rate), []
+    state, losses = functions.begin(jax.random.key(seed)), []
     with tqdm(total=config.updates, desc=f"tagging, {label}: compiling", unit="update", leave=False) as progress:
         for chunk in np.array_split(starts, -(-config.updates // CHUNK)):
             codes, labels = (np.stack([cut(values, s, config.window) for s in chunk]) for values in (data.codes, data.labels))

@@ -155,7 +155,7 @@ def test_the_learning_rate_is_chosen_on_validation_digits_alone():
 
 
 def test_an_accuracy_is_that_of_every_single_digit():
-    compiled = trials.functions("tanh", 32, SETTING, 300)
+    compiled = trials.functions("tanh", 32, SETTING)
     images, labels = (part[:40] for part in handwritten.load())
     network = jax.tree.map(lambda leaf: 0 * leaf, trials.draw(cells.make_cell(TANH, 8, 32, 8), jax.random.key(0), 10, 32))
     network = network._replace(bias=jnp.eye(10)[3])

@@ -24,9 +24,9 @@ MUTANTS = (
     ),
     Mutant(
         "the slowest library of a row is the one to beat",
-        _FILE,
-        "setting: min((peer for peer in JAX_PEERS",
-        "setting: max((peer for peer in JAX_PEERS",
+        "experiments/benchmark/table.py",
+        "return min(known, key",
+        "return max(known, key",
         _FASTEST,
     ),
     Mutant(

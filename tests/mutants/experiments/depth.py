@@ -37,8 +37,8 @@ MUTANTS = (
     Mutant(
         "every trial at the same learning rate",
         "experiments/depth/training.py",
-        "descend(loss_of, optimizer(rate), state",
-        "descend(loss_of, optimizer(1e-3), state",
+        "network, batches, rate, f",
+        "network, batches, 1e-3, f",
         (f"{_RUNS}test_one_program_trains_at_every_rate_as_the_common_one_does",),
     ),
     Mutant(
