@@ -7,6 +7,9 @@ from pathlib import Path
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")  # XLA's CPU thread pool can wedge on few cores
+# a second run compiles little, nor do the processes that tests start
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent.parent / ".jax_cache"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
@@ -14,19 +17,20 @@ import matplotlib.pyplot as plt  # noqa: E402
 import pytest  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".jax_cache"))  # a second run compiles little
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 # the tests compile far more than they run; `make optimized-test` compiles what users run
 jax.config.update("jax_disable_most_optimizations", "OPTIMIZED" not in os.environ)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# tracing makes objects by the million and few cycles: with the default threshold a tenth of the time goes into looking for them
+gc.set_threshold(200_000, 50, 100)
 
 hypothesis.settings.register_profile("tests", deadline=None, max_examples=25, derandomize=True)
 hypothesis.settings.load_profile("tests")
 
 
 MAPS = Path("/proc/self/maps")
-MOST_MAPS, EVERY = 20_000, 25
+MOST_MAPS, EVERY = 40_000, 25
 """Memory maps that a process may hold before its programs are dropped, and tests between two looks.
 
 Every compiled program takes some, and Linux ends a process that asks for more than 65,530 (vm.max_map_count).
@@ -40,6 +44,15 @@ def pytest_runtest_teardown():
     if _tests_run % EVERY == 0 and MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture
+def optimised():
+    """For trainings that take longer without XLA's optimisations than the optimisations do."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture

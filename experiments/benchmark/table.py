@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmark.peers import JAX_PEERS, PEERS
-
-Rows = dict[str, dict[str, Any]]
-"""The rows of one network and size, by library."""
+from experiments.benchmark.networks import SIZES
+from experiments.benchmark.peers import PEERS
+from experiments.benchmark.rows import fastest, grouped
 
 
 def read(file: Path) -> list[dict[str, Any]]:
@@ -25,21 +24,6 @@ def _number(value: str) -> Any:
         return value
 
 
-def grouped(rows: list[dict[str, Any]], what: str) -> dict[tuple[str, str], Rows]:
-    """The rows of training steps or forward passes by (network, size) and library."""
-    found: dict[tuple[str, str], Rows] = {}
-    for row in rows:
-        if row.get("what") == what:
-            found.setdefault((row["network"], row["size"]), {})[row["library"]] = row
-    return found
-
-
-def fastest(libraries: Rows) -> dict[str, Any] | None:
-    """The row of the fastest JAX library, or None."""
-    known = [libraries[peer] for peer in JAX_PEERS if peer in libraries]
-    return min(known, key=lambda row: row["explicit is faster by"], default=None)
-
-
 def ratio(row: dict[str, Any] | None) -> str:
     """A library's time over that of the explicit pass, with its interval; bold where the explicit pass is slower for sure."""
     if row is None:
@@ -49,7 +33,7 @@ def ratio(row: dict[str, Any] | None) -> str:
 
 
 def short(rows: list[dict[str, Any]]) -> list[str]:
-    """One line per network and size: against the fastest JAX library and torch, training and forward."""
+    """One line per network and size of the main table: against the fastest JAX library and torch, training and forward."""
     training, forward = grouped(rows, "training step"), grouped(rows, "forward")
     lines = [
         "| network | size | training: fastest JAX library | torch | forward: fastest JAX library | torch |",
@@ -62,7 +46,7 @@ def short(rows: list[dict[str, Any]]) -> list[str]:
             best = fastest(libraries)
             name = f"{best['library']} " if best else ""
             cells += [f" {name}{ratio(best)} |", f" {ratio(libraries.get('torch'))} |"]
-        if fastest(of_training):
+        if fastest(of_training) and setting[1] in SIZES:
             lines.append("".join(cells))
     return lines
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 LEVEL = 0.95
 
@@ -25,7 +25,7 @@ def of_mean(values: np.ndarray) -> Interval:
     middle = float(values.mean())
     if len(values) < 2:
         return Interval(-np.inf, middle, np.inf)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
+    half = float(stdtrit(len(values) - 1, (1 + LEVEL) / 2) * values.std(ddof=1) / len(values) ** 0.5)
     return Interval(middle - half, middle, middle + half)
 
 

@@ -52,23 +52,29 @@ def record(folder: Path) -> str:
 
 
 def lines(names: list[str], claims: dict[str, str]) -> list[str]:
-    """The table of all recorded runs in Markdown: claim, time, verdict, and every criterion."""
-    found = ["| name | claim | time | criteria of the recorded run | figure |", "|---|---|---|---|---|"]
+    """All recorded runs in Markdown: a table with claim, time and verdict, then every criterion of every run."""
+    table = ["| name | claim | time | verdict | figure |", "|---|---|---|---|---|"]
+    criteria = []
     for name in names:
         summary = recorded(name)
         if summary is None:
-            found.append(f"| `{name}` | {claims[name]} | | not recorded | |")
+            table.append(f"| `{name}` | {claims[name]} | | not recorded | |")
             continue
         checks = checks_of(summary)
         missed = sum(not check.passed for check in checks)
         verdict = f"**{missed} of {len(checks)} missed**" if missed else f"all {len(checks)} met"
-        said = "; ".join([verdict, *(str(check).replace("FAIL", "**missed**", 1).replace("|", "\\|") for check in checks)])
-        found.append(f"| `{name}` | {claims[name]} | {duration(name)} | {said} | [{name}](../docs/figures/{name}.png) |")
-    return found
+        picture = f"[figure](../docs/figures/{name}.png)"
+        table.append(f"| [`{name}`](#{name}) | {claims[name]} | {duration(name)} | {verdict} | {picture} |")
+        criteria += ["", f"### {name}", "", *(f"- {_in_words(check)}" for check in checks)]
+    return [*table, *criteria]
+
+
+def _in_words(check: Check) -> str:
+    return str(check).replace("pass  ", "met: ", 1).replace("FAIL  ", "**missed**: ", 1)
 
 
 def rewrite_readme(names: list[str], claims: dict[str, str]) -> None:
-    """Puts the table between its two marks in experiments/README.md."""
+    """Puts `lines` between the two marks in experiments/README.md."""
     before, rest = README.read_text().split(START)
     after = rest.split(END)[1]
     text = "\n".join([f"{before}{START}", *lines(names, claims), f"{END}{after}"])

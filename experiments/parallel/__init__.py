@@ -44,6 +44,8 @@ from recurrent.initializers import normal, with_spectral_radius
 from recurrent.parallel import Method
 
 METHODS: tuple[Method, ...] = ("deer", "quasi_deer", "elk")
+FORGETTING = 0.9
+"""A network forgets if its spectral radius is at most this."""
 DEPTH_LENGTHS = tuple(2**k for k in range(6, 13))
 
 
@@ -73,6 +75,8 @@ class Config:
         check_counts(self, "hidden_size", "long_length", "max_iterations", "rows")
         if not self.radii or not self.lengths or min(self.lengths) < 2 or min(self.radii) <= 0:
             raise ValueError("--radii must be positive and --lengths at least 2; give at least one of each")
+        if min(self.radii) > FORGETTING and self.long_length != type(self).long_length:
+            raise ValueError(f"--long-length has no effect without a radius of at most {FORGETTING}; got {self.radii}: add 0.9")
 
 
 class Network(NamedTuple):
@@ -169,7 +173,7 @@ def _jobs(config: Config) -> dict[str, tuple[str, Callable[[], dict[str, np.ndar
         for length in config.lengths:
             count = functools.partial(count_iterations, config, method, length, config.radii)
             jobs[f"{method}-{length}"] = (f"{method}/{length}/", count)
-    if tame := tuple(radius for radius in config.radii if radius <= 0.9):
+    if tame := tuple(radius for radius in config.radii if radius <= FORGETTING):
         jobs["long"] = ("long/", functools.partial(count_iterations, config, "deer", config.long_length, tame))
     named = {"exponents": measure_exponents, "rescue": rescue, "depths": measure_depths, "times": measure_times}
     jobs |= {name: ("", functools.partial(job, config)) for name, job in named.items()}
@@ -209,7 +213,7 @@ def check(config: Config, results: Results) -> list[Check]:
     if dataclasses.replace(config, speedups=False, rows=Config.rows, seed=Config.seed) != Config():
         return speedups
     curves, radii, exponent = results.curves, results.curves["radii"], results.curves["exponent"]
-    tame, chaotic, last = radii <= 0.9, exponent > 0, max(config.lengths)
+    tame, chaotic, last = radii <= FORGETTING, exponent > 0, max(config.lengths)
     iterations = np.stack([curves[f"deer/{length}/iterations"] for length in config.lengths])
     few = int(max(iterations[:, tame].max(), curves["long/iterations"].max()))
     runs = [f"{method}/{length}" for method in METHODS for length in config.lengths]

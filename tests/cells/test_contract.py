@@ -247,12 +247,21 @@ def test_reverse_is_flip_forward_flip(name):
     assert relative_error(final, forward_final) > 1e-3  # the inputs can tell the directions apart
 
 
-@every_cell
-@pytest.mark.parametrize(("batch", "num_steps"), [(1, 1), (3, 2), (3, 7), pytest.param(1, 50, marks=pytest.mark.slow)])
+def sizes():
+    """Every cell at one step, and at seven in chunks and segments; at two steps one cell of each kind of state."""
+    for name in CELLS:
+        for batch, num_steps in ((1, 1), (3, 2), (3, 7), (1, 50)):
+            slow = num_steps == 50 or (num_steps == 2 and name not in KINDS)
+            yield pytest.param(name, batch, num_steps, marks=[pytest.mark.xdist_group(name), *[pytest.mark.slow] * slow])
+
+
+@pytest.mark.parametrize(("name", "batch", "num_steps"), list(sizes()))
 def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_steps, monkeypatch):
     cell, params, _, state = setting(name)
     if num_steps == 7:
-        monkeypatch.setattr(_chunks, "chunk_size", lambda *_: 3)  # two chunks and a rest
+        monkeypatch.setattr(
+            _chunks, "chunk_size", lambda *_: 2
+        )  # two chunks and a rest in the first segment, one in the second
     xs = random_array((num_steps, batch, INPUT), seed=5)
     state = jax.tree.map(lambda s: s[:batch], state)
     rng = np.random.default_rng(6)
@@ -266,11 +275,11 @@ def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_ste
         return floats(jax.jit(jax.value_and_grad(run, (0, 1, 2), allow_int=True))(params, xs, state))
 
     expected = gradients("autodiff", None)
-    checkpoints = (None, 3) if num_steps == 7 else (None,)
-    for checkpoint_every in checkpoints[1:]:
-        assert_close(gradients("autodiff", checkpoint_every), expected)
-    for checkpoint_every in checkpoints:
-        assert_close(gradients("explicit", checkpoint_every), expected)
+    segments = {7: 5, 50: 8}.get(num_steps)
+    assert_close(gradients("explicit", segments), expected)
+    if segments and (name in KINDS or num_steps == 50):
+        assert_close(gradients("explicit", None), expected)
+        assert_close(gradients("autodiff", segments), expected)
 
 
 @every_cell

@@ -142,6 +142,7 @@ def test_a_seed_is_tested_on_pictures_it_has_not_trained_and_on_names_held_out()
     assert sorted(data.tests[0].right) == sorted(parts.test)
 
 
+@pytest.mark.usefixtures("optimised")
 def test_labels_dealt_at_random_are_learned_and_not_told_of_test_pictures(monkeypatch):
     """Only a leak between the parts could tell the label of a test picture."""
     images, labels = handwritten.load()

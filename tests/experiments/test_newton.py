@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from runs import finished
+from runs import finished, refused
 
 from experiments import parallel
 from experiments.common.experiment import Results
@@ -21,6 +21,12 @@ def test_the_experiment_leaves_its_table_and_figure(tmp_path):
     assert list(rows[0])[:4] == ["radius", "exponent", "T", "deer"]
     assert len(rows) == 2
     assert summary["checks"] == []
+
+
+def test_a_long_run_that_no_radius_would_take_is_refused(tmp_path, capsys):
+    options = ["--radii", "1.5", "2", "--long-length", "16"]
+    assert "--long-length has no effect" in refused(parallel.EXPERIMENT, options, tmp_path / "results", capsys)
+    assert Config(radii=(1.5, 2.0)).long_length == 4096
 
 
 @pytest.mark.parametrize("method", METHODS)

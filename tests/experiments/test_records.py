@@ -43,8 +43,8 @@ def test_a_recorded_run_gives_duration_misses_and_table(tree):
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
-    assert "| `cliff` | A claim. | 1 min 15 s | **1 of 2 missed**; pass  gain: 0.5 [0.2, 0.8]" in text
-    assert "**missed**  loss: 2 (at most 1)" in text
+    assert "| [`cliff`](#cliff) | A claim. | 1 min 15 s | **1 of 2 missed** | [figure](../docs/figures/cliff.png) |" in text
+    assert "\n### cliff\n\n- met: gain: 0.5 [0.2, 0.8] (lower bound at least 0.1)\n- **missed**: loss: 2 (at most 1)\n" in text
     assert "| `digits` | Another. | | not recorded | |" in text
 
 

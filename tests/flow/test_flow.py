@@ -104,7 +104,8 @@ def test_decay_and_growth_far_beyond_the_range_of_the_dtype():
         cell, params = linear(scale=0)
         params = params._replace(recurrent_kernel=scale * jnp.eye(N))
         params = jax.tree.map(lambda p: p.astype(jnp.float32), params)
-        curve = gradient_decay(cell, params, jnp.zeros((200, 1, 1), jnp.float32), lambda h: h.sum()).total
+        decay = jax.jit(functools.partial(gradient_decay, cell, loss=lambda h: h.sum()))
+        curve = decay(params, jnp.zeros((200, 1, 1), jnp.float32)).total
         np.testing.assert_allclose(curve[0, 0] - curve[-1, 0], 200 * np.log10(scale), rtol=1e-5)
 
 
@@ -112,7 +113,7 @@ def test_constant_gates_decay_as_the_forget_gate():
     cell = lstm(1, N, forget_bias=1.5, **F64)
     params = jax.tree.map(jnp.zeros_like, cell.init(jax.random.key(0)))
     params = params._replace(bias=params.bias.at[N : 2 * N].set(1.5))
-    decay = gradient_decay(cell, params, jnp.zeros((50, 1, 1)), lambda s: s.c.sum())
+    decay = jax.jit(functools.partial(gradient_decay, cell, loss=lambda s: s.c.sum()))(params, jnp.zeros((50, 1, 1)))
     gate = 1 / (1 + np.exp(-1.5))
     np.testing.assert_allclose(decay.leaves.c[0, 0] - decay.leaves.c[-1, 0], 50 * np.log10(gate), rtol=1e-12)
     rate = decay_rate(decay.leaves.c)
@@ -124,14 +125,20 @@ def test_constant_gates_decay_as_the_forget_gate():
 def test_state_gradients_equal_restarted_autodiff():
     cell, params, xs, state = nonlinear()
     found = state_gradients(cell, params, xs, lambda run: jnp.sum(run.ys**2) + jnp.sum(run.final_state.c), state)
-    for t in range(T + 1):
-        middle, _ = unroll(cell, params, xs[:t], state)
 
-        def tail(s, t=t):
-            final, ys = unroll(cell, params, xs[t:], s)
+    @jax.jit
+    def restarted(t):
+        past = jnp.broadcast_to(jnp.arange(T)[:, None] < t, (T, B))
+        middle, _ = unroll(cell, params, xs, state, mask=past)
+
+        def tail(s):
+            final, ys = unroll(cell, params, xs, s, mask=~past)
             return jnp.sum(ys**2) + jnp.sum(final.c)
 
-        assert relative_error(jax.tree.map(lambda leaf, t=t: leaf[t], found), jax.grad(tail)(middle)) < 1e-10
+        return jax.grad(tail)(middle)
+
+    for t in range(T + 1):
+        assert relative_error(jax.tree.map(lambda leaf, t=t: leaf[t], found), restarted(t)) < 1e-10
 
 
 def test_state_gradients_count_a_state_that_the_loss_reads():
@@ -302,8 +309,10 @@ def test_lyapunov_refuses_impossible_requests():
 def test_regularizer_is_zero_where_norms_are_kept():
     cell = elman(1, 8, activation="identity", recurrent_init=orthogonal(), **F64)
     params = cell.init(jax.random.key(0))
+    xs = random_array((T, B, 1), 1)
     for options in ({}, {"squared": False}, {"exact": True}):
-        omega = flow_regularizer(cell, params, random_array((T, B, 1), 1), lambda run: run.final_state.sum(), **options)
+        regularizer = functools.partial(flow_regularizer, cell, loss=lambda run: run.final_state.sum(), **options)
+        omega = jax.jit(regularizer)(params, xs)
         np.testing.assert_allclose(omega, 0, atol=1e-20)
 
 
@@ -336,7 +345,7 @@ def test_regularizer_equals_its_definition_and_the_immediate_gradient(squared):
     np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-8)
     exact = jax.jit(jax.grad(functools.partial(omega, exact=True)))(params.recurrent_kernel)
     direction = random_array((N, N), 9)
-    ends = [omega(params.recurrent_kernel + sign * 1e-6 * direction) for sign in (1, -1)]
+    ends = [jax.jit(omega)(params.recurrent_kernel + sign * 1e-6 * direction) for sign in (1, -1)]
     np.testing.assert_allclose(jnp.vdot(exact, direction), (ends[0] - ends[1]) / 2e-6, rtol=1e-5)
     assert relative_error(exact, gradient) > 1e-3
 

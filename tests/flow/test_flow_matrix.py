@@ -171,31 +171,34 @@ def test_gradients_beyond_float32(factor):
     """dL/dh_t = w^(T-t): 1e-180 and 1e+54 after 60 steps, and Ω = (w² - 1)² of every step that counts."""
     cell, params = linear(factor)
     xs, steps = jnp.zeros((60, 1, 1), jnp.float32), np.arange(60, -1, -1)
-    decay = gradient_decay(cell, params, xs, lambda s: s.sum())
+    decay = jax.jit(functools.partial(gradient_decay, cell, loss=lambda s: s.sum()))(params, xs)
     np.testing.assert_allclose(decay.total[:, 0], steps * np.log10(factor), rtol=1e-5)
-    omega = flow_regularizer(cell, params, xs, lambda run: run.final_state.sum())
-    np.testing.assert_allclose(omega, (factor**2 - 1) ** 2, rtol=1e-4)
-    slope = jax.grad(lambda p: flow_regularizer(cell, p, xs, lambda run: run.final_state.sum()))(params).recurrent_kernel
-    np.testing.assert_allclose(slope[0, 0], 4 * factor * (factor**2 - 1), rtol=1e-3)
-    np.testing.assert_allclose(transport(cell, params, xs).log10_norm[:, 0], steps * np.log10(factor), rtol=1e-5)
+    omega = jax.value_and_grad(functools.partial(flow_regularizer, cell, xs=xs, loss=lambda run: run.final_state.sum()))
+    value, slope = jax.jit(omega)(params)
+    np.testing.assert_allclose(value, (factor**2 - 1) ** 2, rtol=1e-4)
+    np.testing.assert_allclose(slope.recurrent_kernel[0, 0], 4 * factor * (factor**2 - 1), rtol=1e-3)
+    moved = jax.jit(functools.partial(transport, cell))(params, xs)
+    np.testing.assert_allclose(moved.log10_norm[:, 0], steps * np.log10(factor), rtol=1e-5)
 
 
 def test_the_first_nonfinite_step_in_both_directions():
     cell, params = linear(1.0)
     xs = jnp.zeros((7, 2, 1), jnp.float32).at[4, 1].set(jnp.inf)
     loss = lambda run: jnp.sum(run.ys)  # noqa: E731
-    np.testing.assert_array_equal(first_nonfinite_step(cell, params, xs, loss).forward, [7, 4])
-    np.testing.assert_array_equal(first_nonfinite_step(cell, params, xs, loss, reverse=True).forward, [7, 2])
+    for reverse, expected in ((False, [7, 4]), (True, [7, 2])):
+        find = jax.jit(functools.partial(first_nonfinite_step, cell, loss=loss, reverse=reverse))
+        np.testing.assert_array_equal(find(params, xs).forward, expected)
     assert "t = 2" in explain_nonfinite(cell, params, xs, loss, reverse=True)
 
 
 def test_path_shares_look_into_a_wrapped_state():
     inner = CELLS["lstm"]
     _, params, xs, state, _ = setting("lstm")
-    found = path_shares(zoneout(inner, 0.0, key=None), params, xs, lambda s: last(s.cell))
-    same(found, path_shares(inner, params, xs, last))
+    shares = functools.partial(path_shares, zoneout(inner, 0.0, key=None), loss=lambda s: last(s.cell))
+    found = jax.jit(shares)(params, xs)
+    same(found, compiled("path_shares", "lstm")(params, xs))
     with pytest.raises(ValueError, match=r"one of \['c', 'cell', 'h'\]; got 'gates'"):
-        path_shares(zoneout(inner, 0.0, key=None), params, xs, lambda s: last(s.cell), through="gates")
+        shares(params, xs, through="gates")
 
 
 def test_the_bias_of_a_gradient_of_zero():

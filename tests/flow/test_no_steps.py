@@ -50,15 +50,20 @@ def at_the_end(run):
     return loss(run.final_state)
 
 
+def compiled(function, name, **options):
+    """A function of gradient flow, as a function of params, xs and the state."""
+    return jax.jit(lambda p, xs, state: function(CELLS[name], p, xs, state=state, **options))
+
+
 @every_cell
 def test_the_only_norm_is_that_of_the_loss_itself(name):
     cell, params, xs, state = setting(name)
     gradient = floats(jax.grad(loss, allow_int=True)(state))
     expected = np.log10(np.sqrt(sum(np.sum(np.asarray(leaf) ** 2, axis=-1) for leaf in gradient)))
     for flags in ({}, FLAGS):
-        found = jax.jit(lambda p, f=flags: gradient_decay(cell, p, xs, loss, state, **f).total)(params)
+        found = compiled(gradient_decay, name, loss=loss, **flags)(params, xs, state).total
         np.testing.assert_allclose(found, expected[None], rtol=1e-10)
-    shares = path_shares(cell, params, xs, loss, state)
+    shares = compiled(path_shares, name, loss=loss)(params, xs, state)
     own = [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(state) if jax.tree_util.keystr(path).endswith(".c")]
     assert len(own) == name.count("stack") + 1
     assert shares.direct.shape == shares.share.shape == (1, B)
@@ -70,7 +75,7 @@ def test_the_only_norm_is_that_of_the_loss_itself(name):
 @every_cell
 def test_the_only_state_gradient_is_that_of_the_loss(name):
     cell, params, xs, state = setting(name)
-    found = state_gradients(cell, params, xs, at_the_end, state, **FLAGS)
+    found = compiled(state_gradients, name, loss=at_the_end, **FLAGS)(params, xs, state)
     expected = jax.grad(loss, allow_int=True)(state)
     for a, b in zip(floats(found), floats(expected), strict=True):
         np.testing.assert_allclose(a, b[None], rtol=1e-12)
@@ -79,17 +84,18 @@ def test_the_only_state_gradient_is_that_of_the_loss(name):
 @every_cell
 @pytest.mark.parametrize("by", ["step", "lag"])
 def test_nothing_contributes(name, by):
-    cell, params, xs, state = setting(name)
-    found = temporal_contributions(cell, params, xs, at_the_end, state, by=by, **FLAGS)
+    _, params, xs, state = setting(name)
+    found = compiled(temporal_contributions, name, loss=at_the_end, by=by, **FLAGS)(params, xs, state)
     assert jax.tree.map(jnp.shape, found) == jax.tree.map(lambda p: (0, *p.shape), params)
 
 
 @every_cell
 def test_the_product_of_no_jacobians_is_the_identity(name):
-    cell, params, xs, state = setting(name)
+    _, params, xs, state = setting(name)
     size = sum(leaf[0].size for leaf in floats(state))
-    assert step_jacobians(cell, params, xs, state).shape == (0, B, size, size)
-    np.testing.assert_allclose(transport(cell, params, xs, state).log10_singular_values, np.zeros((1, B, size)), atol=1e-12)
+    assert compiled(step_jacobians, name)(params, xs, state).shape == (0, B, size, size)
+    moved = compiled(transport, name)(params, xs, state)
+    np.testing.assert_allclose(moved.log10_singular_values, np.zeros((1, B, size)), atol=1e-12)
 
 
 @every_cell
@@ -104,15 +110,15 @@ def test_nothing_is_regularised(name, exact):
 
 @every_cell
 def test_nothing_is_truncated(name):
-    cell, params, xs, state = setting(name)
-    found = truncation_bias(cell, params, xs, lambda state, ys: loss(state), state, window=2)
+    _, params, xs, state = setting(name)
+    found = compiled(truncation_bias, name, loss=lambda state, ys: loss(state), window=2)(params, xs, state)
     assert found.relative_error == 0
 
 
 @every_cell
 def test_the_first_nonfinite_state_is_the_one_given(name):
     cell, params, xs, state = setting(name)
-    found = first_nonfinite_step(cell, params, xs, at_the_end, state)
+    found = compiled(first_nonfinite_step, name, loss=at_the_end)(params, xs, state)
     np.testing.assert_array_equal(found.forward, [0, 0])  # T: none
     np.testing.assert_array_equal(found.backward, [-1, -1])
     assert "finite: look at the loss" in explain_nonfinite(cell, params, xs, at_the_end, state)
@@ -121,7 +127,8 @@ def test_the_first_nonfinite_state_is_the_one_given(name):
 def test_a_loss_that_is_not_finite_is_found_without_any_step():
     cell, params, xs, state = setting("lstm")
     broken = lambda run: jnp.sum(jnp.log(run.final_state.c - run.final_state.c))  # noqa: E731
-    np.testing.assert_array_equal(first_nonfinite_step(cell, params, xs, broken, state).backward, [0, 0])
+    found = compiled(first_nonfinite_step, "lstm", loss=broken)(params, xs, state)
+    np.testing.assert_array_equal(found.backward, [0, 0])
     assert "t = 0" in explain_nonfinite(cell, params, xs, broken, state)
 
 

@@ -1,5 +1,6 @@
 """The very step at which a state, an output, or a gradient stops being finite."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ CELL = Cell(lambda key: (), lambda params, batch_shape=(): jnp.ones((*batch_shap
 
 
 def find(xs, loss=lambda run: jnp.sum(run.states)):
-    return first_nonfinite_step(CELL, (), xs, loss)
+    return jax.jit(lambda xs: first_nonfinite_step(CELL, (), xs, loss))(xs)
 
 
 def test_a_state():

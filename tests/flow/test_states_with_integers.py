@@ -1,5 +1,6 @@
 """Gradient flow through states that hold random keys and counters beside what carries gradients."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -59,20 +60,22 @@ def with_innermost(state, leaves):
     return jax.tree.unflatten(jax.tree.structure(state), leaves)
 
 
-def restarted(cell):
-    """dL/ds_t by running on from s_t, for every t."""
+@functools.cache
+def restarted(name):
+    """dL/ds_t by a second run from s_t that takes only the steps after it, for every t."""
+    cell = CELLS[name]
 
-    def of(state, t):
-        rest = {flag: value[t:] for flag, value in FLAGS.items()}
-        run = lambda leaves: loss(unroll(cell, PARAMS, XS[t:], with_innermost(state, leaves), **rest)[0])  # noqa: E731
-        return jax.grad(run)(jax.tree.leaves(innermost(state)))
+    def run(state, taken):
+        return unroll(cell, PARAMS, XS, state, mask=FLAGS["mask"] & taken, resets=FLAGS["resets"] & taken)[0]
 
-    state, gradients = cell.initial_state(PARAMS, (B,)), []
-    for t in range(T + 1):
-        gradients.append(of(state, t))
-        if t < T:
-            state, _ = unroll(cell, PARAMS, XS[t : t + 1], state, **{flag: value[t : t + 1] for flag, value in FLAGS.items()})
-    return [np.stack(leaves) for leaves in zip(*gradients, strict=True)]
+    @jax.jit
+    def of(t):
+        past = jnp.arange(T)[:, None] < t
+        middle = run(cell.initial_state(PARAMS, (B,)), past)
+        on = lambda leaves: loss(run(with_innermost(middle, leaves), ~past))  # noqa: E731
+        return jax.grad(on)(jax.tree.leaves(innermost(middle)))
+
+    return [np.stack(leaves) for leaves in zip(*map(of, range(T + 1)), strict=True)]
 
 
 def norms(leaves):
@@ -82,20 +85,21 @@ def norms(leaves):
 
 @every_cell
 def test_norms_and_gradients_are_those_of_runs_restarted_at_every_step(name):
-    cell, expected = CELLS[name], restarted(CELLS[name])
-    decay = gradient_decay(cell, PARAMS, XS, loss, **FLAGS)
+    cell, expected = CELLS[name], restarted(name)
+    decay = jax.jit(lambda params: gradient_decay(cell, params, XS, loss, **FLAGS))(PARAMS)
     np.testing.assert_allclose(decay.total, norms(expected), rtol=1e-9)
     for found, leaf in zip(innermost(decay.leaves), expected, strict=True):
         np.testing.assert_allclose(found, norms([leaf]), rtol=1e-9)
-    gradients = state_gradients(cell, PARAMS, XS, lambda run: loss(run.final_state), **FLAGS)
+    at_the_end = lambda run: loss(run.final_state)  # noqa: E731
+    gradients = jax.jit(lambda params: state_gradients(cell, params, XS, at_the_end, **FLAGS))(PARAMS)
     for found, leaf in zip(innermost(gradients), expected, strict=True):
         np.testing.assert_allclose(found, leaf, rtol=1e-9, atol=1e-14)
 
 
 @every_cell
 def test_the_path_through_the_whole_cell_is_the_whole_gradient(name):
-    shares = path_shares(CELLS[name], PARAMS, XS, loss, through="cell", **FLAGS)
-    np.testing.assert_allclose(shares.direct, norms(restarted(CELLS[name])), rtol=1e-9)
+    shares = jax.jit(lambda params: path_shares(CELLS[name], params, XS, loss, through="cell", **FLAGS))(PARAMS)
+    np.testing.assert_allclose(shares.direct, norms(restarted(name)), rtol=1e-9)
     assert np.all(shares.other == -np.inf)
 
 

@@ -129,7 +129,7 @@ def test_a_window_cuts_the_gradient_as_unroll_truncated_does():
     params, xs = perturbed(cell.init(jax.random.key(0)), seed=1), random_array((T, B, D), seed=2)
 
     def gradient(run):
-        return jax.grad(lambda p: jnp.sum(jnp.sin(3 * run(p)[1])))(params)
+        return jax.jit(jax.grad(lambda p: jnp.sum(jnp.sin(3 * run(p)[1]))))(params)
 
     truncated = gradient(lambda p: unroll_truncated(cell, p, xs, window=2))
     assert relative_error(gradient(lambda p: scanned(cell, window=2).apply(p, xs)), truncated) < 1e-12

@@ -210,10 +210,10 @@ def test_a_linear_form_that_overflows_is_flagged_and_the_fallback_is_the_loop():
     linear = cell.linear._replace(coefficients=coefficients)
     cell = dataclasses.replace(cell, linear=linear, step=lambda params, s, x: (2 * s, 2 * s))
     params, xs = cell.init(jax.random.key(0)), jnp.zeros((300, 1), jnp.float32)
-    _, ys, convergence = unroll_parallel(cell, params, xs)
+    _, ys, convergence = jax.jit(functools.partial(unroll_parallel, cell))(params, xs)
     assert not convergence.converged
     assert np.isnan(ys).any()
-    _, ys, convergence = unroll_parallel(cell, params, xs, fallback="sequential")
+    _, ys, convergence = jax.jit(functools.partial(unroll_parallel, cell, fallback="sequential"))(params, xs)
     assert not convergence.converged
     assert not np.any(ys)
 

@@ -1,5 +1,7 @@
 """Resets in parallel, to a fresh state that is neither 0 nor the given one, against a loop of steps."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,7 +43,8 @@ def loop(cell, params, xs, state, reverse):
 @pytest.mark.parametrize("make", [min_gru, lru])
 def test_in_one_scan(make, reverse):
     cell, params, xs, state = setting(make(D, H, **F64))
-    found = unroll_parallel(cell, params, xs, state, mask=MASK, resets=RESETS, reverse=reverse)
+    run = functools.partial(unroll_parallel, cell, mask=MASK, resets=RESETS, reverse=reverse)
+    found = jax.jit(run)(params, xs, state)
     assert relative_error(found[:2], loop(cell, params, xs, state, reverse)) < 1e-12
 
 
@@ -49,6 +52,7 @@ def test_in_one_scan(make, reverse):
 def test_in_the_loop_to_fall_back_on(reverse):
     cell, params, xs, state = setting(elman(D, H, recurrent_init=with_spectral_radius(3.0), **F64))
     options = {"method": "deer", "max_iterations": 1, "fallback": "sequential"}
-    found = unroll_parallel(cell, params, xs, state, mask=MASK, resets=RESETS, reverse=reverse, **options)
+    run = functools.partial(unroll_parallel, cell, mask=MASK, resets=RESETS, reverse=reverse, **options)
+    found = jax.jit(run)(params, xs, state)
     assert not found[2].converged
     assert relative_error(found[:2], loop(cell, params, xs, state, reverse)) < 1e-12

@@ -65,8 +65,8 @@ def test_a_wide_beam_finds_the_best_sequence(penalty):
 
 
 def test_a_beam_of_one_is_greedy_and_a_wider_one_is_never_worse():
-    one = beam_search(step, STATE, START, num_steps=L, end=END, width=1)
-    by_hand = greedy(step, STATE, START, num_steps=L, end=END)
+    one, wide = (jax.jit(functools.partial(beam_search, step, num_steps=L, end=END, width=n))(STATE, START) for n in (1, 3))
+    by_hand = jax.jit(functools.partial(greedy, step, num_steps=L, end=END))(STATE, START)
     np.testing.assert_array_equal(one.tokens, by_hand.tokens)
     np.testing.assert_array_equal(one.lengths, by_hand.lengths)
     np.testing.assert_allclose(one.log_probability, by_hand.log_probability, rtol=1e-5)
@@ -78,7 +78,6 @@ def test_a_beam_of_one_is_greedy_and_a_wider_one_is_never_worse():
             if previous == END:
                 break
         assert by_hand.tokens[: len(expected), row].tolist() == expected
-    wide = beam_search(step, STATE, START, num_steps=L, end=END, width=3)
     assert np.all(wide.log_probability >= one.log_probability - 1e-5)
 
 
@@ -115,7 +114,7 @@ def test_decoding_stops_when_every_row_has_ended():
     ends = jnp.where(jnp.arange(V) == END, 0.0, -jnp.inf)
     once = lambda t, token: (t + 1, jnp.where(t[:, None] == 0, ends, jnp.nan))  # noqa: E731
     for decode in (greedy, functools.partial(beam_search, width=1)):
-        found = decode(once, jnp.zeros(2, jnp.int32), START[:2], num_steps=L, end=END)
+        found = jax.jit(functools.partial(decode, once, num_steps=L, end=END))(jnp.zeros(2, jnp.int32), START[:2])
         np.testing.assert_array_equal(found.log_probability, 0)
         np.testing.assert_array_equal(found.lengths, 0)
 
@@ -189,11 +188,13 @@ def test_scheduled_sampling_at_its_two_ends():
     net = model("last", "initial")
     params = perturbed(net.init(jax.random.key(0)), 1)
     source = jnp.asarray(np.random.default_rng(0).integers(0, 7, (S, B)))
-    memory = net.encode(params, source, LENGTHS)
+    memory = jax.jit(net.encode)(params, source, LENGTHS)
     targets = jnp.asarray(np.random.default_rng(1).integers(0, V, (U, B)))
-    forced = teacher_forcing(net, params, memory, targets, 0).logits
-    never = teacher_forcing(net, params, memory, targets, 0, key=jax.random.key(3), sampling_rate=0.0).logits
-    always = teacher_forcing(net, params, memory, targets, 0, key=jax.random.key(3), sampling_rate=1.0).logits
+    forced = jax.jit(lambda p: teacher_forcing(net, p, memory, targets, 0).logits)(params)
+    sampled = jax.jit(
+        lambda p, rate: teacher_forcing(net, p, memory, targets, 0, key=jax.random.key(3), sampling_rate=rate).logits
+    )
+    never, always = sampled(params, 0.0), sampled(params, 1.0)
     np.testing.assert_array_equal(forced, never)
     free = greedy(
         token_step(net, params), decoding_state(net, params, memory), jnp.zeros(B, targets.dtype), num_steps=U, end=-1

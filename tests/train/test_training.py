@@ -341,7 +341,7 @@ def failing_disk(request, monkeypatch):
 
     yield switch
     switch(False)
-    gc.collect()  # an event loop of orbax may complain that it is closed; here, not in another test
+    gc.collect(1)  # an event loop of orbax may complain that it is closed; here, not in another test
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

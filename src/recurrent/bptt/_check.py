@@ -119,7 +119,13 @@ def check_gradients(
 
         arguments = (params, xs, state)
         expected = _floats(jax.jit(jax.grad(loss, argnums=(0, 1, 2), allow_int=True))(*arguments))
-        gradients = backpropagate(cell, params, xs, weights[1], state, dfinal_state=weights[0], adjoint=adjoint, **flags)
+
+        @jax.jit
+        def pass_back(params, xs, state):
+            dfinal_state, dys = weights
+            return backpropagate(cell, params, xs, dys, state, dfinal_state=dfinal_state, adjoint=adjoint, **flags)
+
+        gradients = pass_back(*arguments)
         explicit = _floats((_add_fresh(cell, gradients, params, batch_shape), gradients.xs, gradients.state))
         names = [n for n, leaf in zip(_names(arguments), jax.tree.leaves(arguments), strict=True) if pytrees.is_inexact(leaf)]
         scale = max(float(jnp.max(jnp.abs(g), initial=0)) for g in expected)
