@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import slow_walk
 from runs import FILES
+
+from experiments.common.command import main
 
 ROOT, HERE = Path(__file__).parents[2], Path(__file__).parent
 pytestmark = pytest.mark.xdist_group("interrupted")
@@ -147,8 +150,16 @@ def test_equal_runs_write_equal_files(tmp_path):
         (("--resume",), "--resume"),
     ],
 )
-def test_a_bad_option_is_named_and_nothing_is_written(options, message, tmp_path):
-    status, _, err = finish(*options, cwd=tmp_path)
-    assert status
-    assert message in " ".join(err.replace("│", " ").split())
+def test_a_bad_option_is_named_and_nothing_is_written(options, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main(slow_walk.EXPERIMENT, options)
+    assert stopped.value.code
+    assert message in " ".join(f"{stopped.value.code} {capsys.readouterr().err}".replace("│", " ").split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_with_a_bad_option_fails_in_one_line(tmp_path):
+    status, out, err = finish("--target", "nan", cwd=tmp_path)
+    assert (status, out, err.strip()) == (1, "", "error: --target must be finite; got nan: give a number")
     assert not list(tmp_path.iterdir())

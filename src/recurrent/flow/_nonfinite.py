@@ -73,7 +73,8 @@ def explain_nonfinite(
             cell, train_state.params, batch, loss))
     """
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
-    forward, backward = jax.jit(lambda *run: _nonfinite(cell, *run, loss, reverse))(params, sequence)
+    find = jax.jit(lambda params, sequence: _nonfinite(cell, params, sequence, loss, reverse))
+    forward, backward = find(params, sequence)
     outputs, states = forward
     parts = [*_named(states, "the state"), *_named(outputs, "the output")]
     met = [(int(np.argmax(bad)), name, bad) for name, bad in parts if bad.any()]
