@@ -110,11 +110,11 @@ OTHERS = (REVERSE, SEGMENTS, BOTH)
 @pytest.mark.parametrize(
     ("num_steps", "runs"),
     [
-        (0, (FORWARD,)),
-        (1, (REVERSE,)),
-        (2, (FORWARD,)),
-        (T, (FORWARD, BOTH)),
-        *[pytest.param(n, (FORWARD, *OTHERS), marks=pytest.mark.slow) for n in (0, 1, 2, T)],
+        pytest.param(0, (FORWARD,), id="0"),
+        pytest.param(1, (REVERSE,), id="1"),
+        pytest.param(2, (FORWARD,), id="2"),
+        pytest.param(T, (FORWARD, BOTH), id=str(T)),
+        *(pytest.param(n, (FORWARD, *OTHERS), marks=pytest.mark.slow, id=f"{n} in all ways") for n in (0, 1, 2, T)),
     ],
 )
 @pytest.mark.parametrize("name", list(CELLS))
