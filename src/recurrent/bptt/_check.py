@@ -121,21 +121,22 @@ def check_gradients(
         expected = _floats(jax.jit(jax.grad(loss, argnums=(0, 1, 2), allow_int=True))(*arguments))
 
         @jax.jit
-        def pass_back(params, xs, state):
+        def explicit(params, xs, state):
             dfinal_state, dys = weights
-            return backpropagate(cell, params, xs, dys, state, dfinal_state=dfinal_state, adjoint=adjoint, **flags)
+            found = backpropagate(cell, params, xs, dys, state, dfinal_state=dfinal_state, adjoint=adjoint, **flags)
+            return _floats((_add_fresh(cell, found, params, batch_shape), found.xs, found.state))
 
-        gradients = pass_back(*arguments)
-        explicit = _floats((_add_fresh(cell, gradients, params, batch_shape), gradients.xs, gradients.state))
         names = [n for n, leaf in zip(_names(arguments), jax.tree.leaves(arguments), strict=True) if pytrees.is_inexact(leaf)]
-        scale = max(float(jnp.max(jnp.abs(g), initial=0)) for g in expected)
-        reports = []
-        for index, (name, gradient) in enumerate(zip(names, expected, strict=True)):
-            size = float(jnp.max(jnp.abs(gradient), initial=0)) or scale or 1.0
-            own = float(jnp.max(jnp.abs(explicit[index] - gradient), initial=0)) / size
-            error = _difference_error(loss, arguments, index, np.asarray(gradient), rng, max_entries)
-            reports.append(LeafReport(name, own, error / size))
-    return GradientReport(reports, tolerance, difference_tolerance)
+        errors = [_difference_error(loss, arguments, i, np.asarray(g), rng, max_entries) for i, g in enumerate(expected)]
+        return GradientReport(_compare(names, expected, explicit(*arguments), errors), tolerance, difference_tolerance)
+
+
+def _compare(names: list[str], expected: list[Array], explicit: list[Array], errors: list[float]) -> list[LeafReport]:
+    """The errors of every leaf over the largest entry of its gradient, or of all gradients where that is 0."""
+    sizes = [float(jnp.max(jnp.abs(gradient), initial=0)) for gradient in expected]
+    sizes = [size or max(sizes) or 1.0 for size in sizes]
+    own = [float(jnp.max(jnp.abs(found - gradient), initial=0)) for found, gradient in zip(explicit, expected, strict=True)]
+    return [LeafReport(name, o / s, e / s) for name, o, e, s in zip(names, own, errors, sizes, strict=True)]
 
 
 def _add_fresh(cell: Cell, gradients, params: Params, batch_shape) -> Params:
