@@ -6,7 +6,10 @@ from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")  # XLA's CPU thread pool can wedge on few cores
+FLAGS = ["--xla_cpu_multi_thread_eigen=false"]  # XLA's CPU thread pool can wedge on few cores
+if "OPTIMIZED" not in os.environ:
+    FLAGS.append("--xla_cpu_use_fusion_emitters=false")  # which take most of the time to compile programs this small
+os.environ.setdefault("XLA_FLAGS", " ".join(FLAGS))
 # nor do several workers' matrix products gain from threads that wait for each other
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
