@@ -8,12 +8,12 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 FLAGS = ["--xla_cpu_multi_thread_eigen=false"]  # XLA's CPU thread pool can wedge on few cores
 if "OPTIMIZED" not in os.environ:
-    FLAGS.append("--xla_cpu_use_fusion_emitters=false")  # which take most of the time to compile programs this small
+    FLAGS.append("--xla_cpu_use_fusion_emitters=false")  # they take half of the time that small programs compile
 os.environ.setdefault("XLA_FLAGS", " ".join(FLAGS))
-# nor do several workers' matrix products gain from threads that wait for each other
+# several workers gain nothing from matrix products on threads that wait for each other
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# a second run compiles little, nor do the processes that tests start
+# a second run compiles nothing, nor do the processes that tests start
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent.parent / ".jax_cache"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
