@@ -104,7 +104,7 @@ CELLS["two of them"] = stack(cell_of(lambda *a: (lambda s, y: (s, y[1]))(*gates_
 
 FORWARD, REVERSE, SEGMENTS, BOTH = (False, None), (True, None), (False, 3), (True, 3)
 """Whether a run goes backwards, and what `checkpoint_every` is."""
-OTHERS = (REVERSE, SEGMENTS, BOTH)
+ALL = (FORWARD, REVERSE, SEGMENTS, BOTH)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ OTHERS = (REVERSE, SEGMENTS, BOTH)
         pytest.param(1, (REVERSE,), id="1"),
         pytest.param(2, (FORWARD,), id="2"),
         pytest.param(T, (FORWARD, BOTH), id=str(T)),
-        *(pytest.param(n, (FORWARD, *OTHERS), marks=pytest.mark.slow, id=f"{n} in all ways") for n in (0, 1, 2, T)),
+        *(pytest.param(n, ALL, marks=pytest.mark.slow, id=f"{n} in all ways") for n in (0, 1, 2, T)),
     ],
 )
 @pytest.mark.parametrize("name", list(CELLS))

@@ -263,9 +263,7 @@ def sizes():
 def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_steps, monkeypatch):
     cell, params, _, state = setting(name)
     if num_steps == 7:
-        monkeypatch.setattr(
-            _chunks, "chunk_size", lambda *_: 2
-        )  # two chunks and a rest in the first segment, one in the second
+        monkeypatch.setattr(_chunks, "chunk_size", lambda *_: 2)  # chunks and a rest in the first segment, one in the second
     xs = random_array((num_steps, batch, INPUT), seed=5)
     state = jax.tree.map(lambda s: s[:batch], state)
     rng = np.random.default_rng(6)
