@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MPLBACKEND ?= Agg
 export MPLBACKEND
 
-.PHONY: gradient-decay test slow-test optimized-test peer-test ci mutants lint format benchmark clean
+.PHONY: gradient-decay test leak-test slow-test optimized-test peer-test ci mutants lint format benchmark clean
 
 ## Reproduce the gradient-decay plots (the main job).
 gradient-decay: $(VENV)/.test
@@ -14,6 +14,10 @@ gradient-decay: $(VENV)/.test
 ## Run the default test suite.
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+## Train on labels that only a leak between training, validation and test could tell.
+leak-test: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m leaks
 
 ## Run the long tests as well.
 slow-test: $(VENV)/.test
@@ -28,7 +32,7 @@ peer-test: $(VENV)/.bench $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m peers
 
 ## What every change must pass.
-ci: lint test optimized-test peer-test
+ci: lint test leak-test optimized-test peer-test
 
 ## Break the library and the experiments in one place at a time, and list the breaks that no test sees.
 mutants: $(VENV)/.test

@@ -1,5 +1,6 @@
 """Strict numerics for every test: float64 available, no silent promotion of dtypes or ranks."""
 
+import atexit
 import gc
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 FLAGS = ["--xla_cpu_multi_thread_eigen=false"]  # XLA's CPU thread pool can wedge on few cores
 if "OPTIMIZED" not in os.environ:
     FLAGS.append("--xla_cpu_use_fusion_emitters=false")  # they take half of the time that small programs compile
+    os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "1")  # a tenth of lowering writes down who called each line
 os.environ.setdefault("XLA_FLAGS", " ".join(FLAGS))
 # several workers gain nothing from matrix products on threads that wait for each other
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -36,7 +38,7 @@ hypothesis.settings.load_profile("tests")
 
 
 MAPS = Path("/proc/self/maps")
-MOST_MAPS, EVERY = 40_000, 25
+MOST_MAPS, EVERY = 55_000, 25
 """Memory maps that a process may hold before its programs are dropped, and tests between two looks.
 
 Every compiled program takes some, and Linux ends a process that asks for more than 65,530 (vm.max_map_count).
@@ -50,6 +52,15 @@ def pytest_runtest_teardown():
     if _tests_run % EVERY == 0 and MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
         jax.clear_caches()
         gc.collect()
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # a worker has handed in its results: taking two million objects apart, one by one, would keep the next run waiting
+    atexit.register(os._exit, 0)
+
+
+def pytest_sessionfinish():
+    gc.freeze()  # pytest looks for forgotten resources five times over
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ _SQUARINGS = 40
 _BALANCINGS = 3
 
 
+@jax.jit
 def spectral_radius(matrix: Float[Array, "*lead n n"]) -> Float[Array, "*lead"]:
     """ρ(W) = lim_k ‖W^k‖^(1/k), by repeated squaring up to k = 2^40.
 

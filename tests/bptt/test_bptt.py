@@ -238,8 +238,15 @@ def test_losses_ignore_masked_steps():
     np.testing.assert_allclose(cross_entropy(logits, labels), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("make", [elman, lstm, gru])
+@pytest.mark.parametrize(
+    ("make", "reverse"),
+    [
+        (lstm, False),
+        (lstm, True),
+        (gru, False),
+        *(pytest.param(*way, marks=pytest.mark.slow) for way in ((elman, False), (elman, True), (gru, True))),
+    ],
+)
 def test_chunks_share_outputs_and_unrolled_loops_change_nothing(make, reverse, monkeypatch):
     """Without masks and resets the tape reads h_{t-1} from the output of the step before, across the edges of chunks too."""
     cell = make(3, 4, param_dtype=jnp.float64)

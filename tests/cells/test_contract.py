@@ -252,10 +252,10 @@ def test_reverse_is_flip_forward_flip(name):
 
 
 def sizes():
-    """Every cell at one step, and at seven in chunks and segments; at two steps one cell of each kind of state."""
+    """Every cell at seven steps, in chunks and segments; at one and two steps one cell of each kind of state."""
     for name in CELLS:
         for batch, num_steps in ((1, 1), (3, 2), (3, 7), (1, 50)):
-            slow = num_steps == 50 or (num_steps == 2 and name not in KINDS)
+            slow = num_steps == 50 or (num_steps < 7 and name not in KINDS)
             yield pytest.param(name, batch, num_steps, marks=[pytest.mark.xdist_group(name), *[pytest.mark.slow] * slow])
 
 
@@ -292,7 +292,16 @@ def test_gradients_equal_central_differences(name):
     assert report.passed, str(report)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(None, 1e-4), (jnp.bfloat16, 0.1)])
+def precisions():
+    """Every cell in float32, one cell of each kind of state in bfloat16."""
+    for name in CELLS:
+        yield pytest.param(name, None, 1e-4, marks=[pytest.mark.xdist_group(name), *[pytest.mark.slow] * (name in VARIANTS)])
+        yield pytest.param(
+            name, jnp.bfloat16, 0.1, marks=[pytest.mark.xdist_group(name), *[pytest.mark.slow] * (name not in KINDS)]
+        )
+
+
+@pytest.mark.parametrize(("name", "dtype", "tolerance"), list(precisions()))
 def test_float32_and_bfloat16_run_with_a_float32_state(name, dtype, tolerance):
     cell64, params64, xs, _ = setting(name)
     cell = CELLS[name](dtype=dtype)

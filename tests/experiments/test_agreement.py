@@ -30,6 +30,7 @@ def test_agreement_runs(tmp_path):
     assert len(list(folder.glob("parts/*.npz"))) == 2 * 4
 
 
+@pytest.mark.leaks
 def test_a_leak_from_test_sentences_would_show(monkeypatch):
     """In the test every other reflexive disagrees: only who has seen these can do better or worse than chance."""
     monkeypatch.setattr(sentences, "MOST", 1)

@@ -360,6 +360,7 @@ def test_a_run_is_reproducible_and_leaves_its_files(text_file, tmp_path, capsys)
     assert [row["step"] for row in rows_of(folders[0] / "training.csv")] == list("123456")  # each is a checkpoint
 
 
+@pytest.mark.leaks
 def test_a_network_that_learns_its_training_part_is_at_chance_where_only_a_leak_would_help(tmp_path):
     file = tmp_path / "cycles.txt"
     file.write_text(shifted_cycles())

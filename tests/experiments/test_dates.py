@@ -174,6 +174,7 @@ def test_the_order_of_day_and_month_depends_on_the_language():
     assert written(day, "de", "short") == "04.03.87"
 
 
+@pytest.mark.leaks
 @pytest.mark.usefixtures("optimised")
 def test_days_with_meanings_drawn_at_random_are_learned_and_not_told_of_held_out_days(monkeypatch):
     """Only a leak between the parts could tell what a held-out day means."""

@@ -1,5 +1,7 @@
 """Stacks of `depth` against the library's cells and numpy, their deleted layers, leaks, and a smoke run."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,11 +22,19 @@ pytestmark = [pytest.mark.xdist_group("depth"), pytest.mark.usefixtures("users_n
 WIDTH, FEATURES, DEPTH = 3, 2, 4
 
 
+@functools.cache
 def drawn(kind, number=1):
     """A layer, and networks stacked along the first axis; or one network."""
     layer = networks.make_stack(kind, FEATURES, WIDTH, DEPTH)
     found = networks.draw_stacks(kind, layer, jax.random.split(jax.random.key(0), number), WIDTH, DEPTH)
     return layer, found if number > 1 else jax.tree.map(lambda leaf: leaf[0], found)
+
+
+@functools.cache
+def applied(kind):
+    """The outputs of a stack of this kind, as a compiled function of its parameters."""
+    layer, _ = drawn(kind)
+    return jax.jit(lambda cell: layer.apply(cell, inputs())[1])
 
 
 def inputs():
@@ -55,25 +65,26 @@ def block_of(network, index):
 
 @pytest.mark.parametrize(("kind", "wrap"), [("plain", lambda cell: cell), ("residual", residual)])
 def test_a_stack_is_the_librarys_stack_of_cells(kind, wrap):
-    layer, network = drawn(kind)
+    _, network = drawn(kind)
     cell = stack(elman(FEATURES, WIDTH), *[wrap(elman(WIDTH, WIDTH)) for _ in range(DEPTH - 1)])
     params = (network.cell.first, *[block_of(network, i) for i in range(DEPTH - 1)])
-    np.testing.assert_allclose(layer.apply(network.cell, inputs())[1], unroll(cell, params, inputs())[1], atol=1e-6)
+    expected = jax.jit(functools.partial(unroll, cell))(params, inputs())[1]
+    np.testing.assert_allclose(applied(kind)(network.cell), expected, atol=1e-6)
 
 
 def test_the_dense_stack_is_dense_skip_with_all_outputs_joined():
-    layer, network = drawn("dense")
+    _, network = drawn("dense")
     reads = [FEATURES + below * WIDTH for below in range(DEPTH)]
     blocks = [block_of(network, i) for i in range(DEPTH - 1)]
     used = [block._replace(input_kernel=block.input_kernel[:size]) for block, size in zip(blocks, reads[1:], strict=True)]
     cell = emit_state(dense_skip(*[elman(size, WIDTH) for size in reads]))
-    _, states = unroll(cell, (network.cell.first, *used), inputs())
-    np.testing.assert_allclose(layer.apply(network.cell, inputs())[1], jnp.concatenate(states, axis=-1), atol=1e-6)
+    _, states = jax.jit(functools.partial(unroll, cell))((network.cell.first, *used), inputs())
+    np.testing.assert_allclose(applied("dense")(network.cell), jnp.concatenate(states, axis=-1), atol=1e-6)
 
 
 def test_unused_parameters_of_the_dense_stack_are_0_have_no_gradient_and_are_not_counted():
     layer, network = drawn("dense")
-    gradient = jax.grad(lambda stack: jnp.sum(layer.apply(stack, inputs())[1] ** 2))(network.cell)
+    gradient = jax.jit(jax.grad(lambda stack: jnp.sum(layer.apply(stack, inputs())[1] ** 2)))(network.cell)
     for i in range(DEPTH - 1):
         reads = FEATURES + (i + 1) * WIDTH
         for kernel in (network.cell.blocks.input_kernel[i], gradient.blocks.input_kernel[i]):
@@ -87,9 +98,9 @@ def test_unused_parameters_of_the_dense_stack_are_0_have_no_gradient_and_are_not
 @pytest.mark.parametrize(("kind", "skip"), [("plain", 0), ("residual", 1)])
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2), (1, 0, 2), (2,), ()])
 def test_deleting_leaves_the_composition_of_the_other_blocks(kind, skip, order):
-    layer, network = drawn(kind)
+    _, network = drawn(kind)
     changed = lesions.with_blocks(network, jnp.array(order, jnp.int32))
-    np.testing.assert_allclose(layer.apply(changed.cell, inputs())[1], composed(network, order, skip), atol=1e-5)
+    np.testing.assert_allclose(applied(kind)(changed.cell), composed(network, order, skip), atol=1e-5)
     np.testing.assert_array_equal(changed.kernel, network.kernel)
 
 
@@ -101,9 +112,9 @@ def test_the_norm_of_each_layer_is_that_of_its_own_gradient(kind):
         joined = networks.Stack(first, jax.tree.map(lambda *leaves: jnp.stack(leaves), *blocks))
         return jnp.sum(layer.apply(joined, inputs())[1][-1] ** 2)
 
-    first, above = jax.grad(loss, (0, 1))(network.cell.first, [block_of(network, i) for i in range(DEPTH - 1)])
+    first, above = jax.jit(jax.grad(loss, (0, 1)))(network.cell.first, [block_of(network, i) for i in range(DEPTH - 1)])
     expected = [np.linalg.norm(np.concatenate([np.ravel(leaf) for leaf in own])) for own in (first, *above)]
-    whole = jax.grad(lambda stack: jnp.sum(layer.apply(stack, inputs())[1][-1] ** 2))(network.cell)
+    whole = jax.jit(jax.grad(lambda stack: jnp.sum(layer.apply(stack, inputs())[1][-1] ** 2)))(network.cell)
     np.testing.assert_allclose(networks.layer_norms(whole), expected, rtol=1e-5)
 
 
@@ -177,6 +188,7 @@ def noise(monkeypatch):
     return replace
 
 
+@pytest.mark.leaks
 def test_labels_that_only_a_leak_could_learn_are_not_learned(noise, monkeypatch):
     noise(training=120, test=100)
     monkeypatch.setattr(depth, "KINDS", ("plain", "residual"))  # dense stacks take the same way

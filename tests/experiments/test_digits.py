@@ -128,6 +128,7 @@ def test_networks_of_a_run_see_the_same_training_digits_and_runs_do_not():
     assert np.isin(first, runs[0].split.training).all()
 
 
+@pytest.mark.leaks
 def test_networks_learn_nothing_of_the_digits_they_are_tested_on(meaningless):
     runs = digits.draw_runs(BRIEF, np.asarray(meaningless.labels))
     found = trials.study(BRIEF, TANH, SETTING, meaningless, runs)

@@ -50,6 +50,7 @@ def test_names_runs(tmp_path, monkeypatch, quick):
     assert len(list(folder.glob("parts/*.npz"))) == 2 * (3 + 1)
 
 
+@pytest.mark.leaks
 @pytest.mark.usefixtures("optimised")
 def test_a_leak_between_territories_would_show(quick, labelled_by_territory):
     config = names.Config(hidden_size=24, updates=400, batch_size=32, hidden_letters=0.0, folds=3)

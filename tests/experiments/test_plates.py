@@ -102,6 +102,7 @@ def draw_random(inputs, outputs):
     return jnp.asarray(rng.normal(size=(inputs, outputs)), jnp.float32), jnp.asarray(rng.normal(size=outputs), jnp.float32)
 
 
+@pytest.mark.leaks
 @pytest.mark.parametrize("name", ["gru", "mlp"])
 def test_models_learn_nothing_of_the_digits_they_are_tested_on(name, meaningless):
     config = dataclasses.replace(BRIEF, updates=450 if name == "gru" else 150)

@@ -182,6 +182,7 @@ def rotated(classes, shift):
     return Corpus(codes, labels, np.ones_like(codes), codes * 0, np.arange(0, 2980, 10))
 
 
+@pytest.mark.leaks
 def test_a_network_that_learns_its_training_files_is_at_chance_where_only_a_leak_would_help():
     config = tagging.Config(window=20, batch_size=8, updates=120, hidden_size=8, embed_size=8)
     held = [tagging.hold(rotated(4, shift), 20) for shift in (0, 1)]

@@ -131,7 +131,7 @@ def test_reverse_is_the_run_over_flipped_inputs(function):
     same(found, expected)
 
 
-@pytest.mark.parametrize("num_steps", [0, 1])
+@pytest.mark.parametrize("num_steps", [0, pytest.param(1, marks=pytest.mark.slow)])
 @every_function
 def test_no_step_and_one_step(function, num_steps):
     _, params, xs, state, flags = setting("lstm", num_steps)

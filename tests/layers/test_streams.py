@@ -48,11 +48,14 @@ def setting(name):
     return layer, perturbed(layer.init(jax.random.key(0)), seed=1), random_array((T, B, D), seed=2), jax.jit(layer.apply)
 
 
-every_layer = pytest.mark.parametrize("name", list(LAYERS))
+SEEN_IN_OTHERS = {"serial backwards", "two towers", "alternating"}
+every_layer = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SEEN_IN_OTHERS)) for name in LAYERS]
+)
 
 
 @pytest.mark.parametrize("name", CAUSAL)
-@pytest.mark.parametrize("cut", [0, 1, 4, T])
+@pytest.mark.parametrize("cut", [0, 4, *(pytest.param(end, marks=pytest.mark.slow) for end in (1, T))])
 def test_a_stream_in_two_halves_is_one_run(name, cut):
     _, params, xs, apply = setting(name)
     state, ys = apply(params, xs)

@@ -88,8 +88,15 @@ def test_linear_cells_in_one_scan(name, size):
     assert (convergence.iterations, convergence.residual) == (1, 0)
 
 
-@pytest.mark.parametrize("method", NEWTON)
-@pytest.mark.parametrize(("name", "size"), [("elman", EVEN), ("elman", LONG), ("gru", WIDE), ("lstm", WIDE)])
+def iterations():
+    """Every cell and size by Newton's method, the approximations of it on two; all pairs with `-m slow`."""
+    for name, size in (("elman", EVEN), ("elman", LONG), ("gru", WIDE), ("lstm", WIDE)):
+        for method in NEWTON:
+            always = method == "deer" or (name, method) in {("elman", "elk"), ("gru", "quasi_deer")} and size != LONG
+            yield pytest.param(name, size, method, marks=[] if always else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "size", "method"), list(iterations()))
 def test_other_cells_by_iteration(name, size, method):
     num_steps, batch_shape, reverse = size
     cell, *arguments, flags = setting(OTHERS[name], num_steps, batch_shape)
@@ -100,7 +107,14 @@ def test_other_cells_by_iteration(name, size, method):
         assert convergence.iterations <= num_steps
 
 
-@pytest.mark.parametrize(("name", "method"), [("min_gru", "auto"), ("lru", "auto"), ("gru", "auto"), ("elman", "quasi_deer")])
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("lru", "auto"),
+        ("gru", "auto"),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in (("min_gru", "auto"), ("elman", "quasi_deer"))),
+    ],
+)
 def test_float32(name, method):
     cell, *arguments, flags = setting({**LINEAR, **OTHERS}[name], 33, (2,), jnp.float32)
     assert_equals_the_loop(cell, arguments, flags, (1e-5, 1e-4), method=method)
@@ -226,7 +240,15 @@ def test_second_derivatives_go_through_the_solution():
     assert relative_error(found, hessian(functools.partial(unroll, cell))) < 1e-9
 
 
-@pytest.mark.parametrize("name", ["stack", "gru-after", "layer_norm_lstm", "deep_transition", "output_recurrence"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "stack",
+        "deep_transition",
+        "output_recurrence",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("gru-after", "layer_norm_lstm")),
+    ],
+)
 def test_any_cell_of_the_contract(name):
     cell = CELLS[name](recurrent_init=with_spectral_radius(0.5), **F64) if name == "gru-after" else CELLS[name](**F64)
     params = jax.tree.map(lambda leaf: 0.5 * leaf, perturbed(cell.init(jax.random.key(0)), 1))
@@ -353,7 +375,8 @@ def test_the_damped_correction_minimises_its_sum_of_squares(reverse):
     expected = np.linalg.solve(matrix.T @ matrix + damping * np.eye(size), matrix.T @ gap)
     order = slice(None, None, -1) if reverse else slice(None)
     push = lambda v: jnp.asarray(slope[order, None]) * v  # noqa: E731
-    found = _newton.correct_damped(damping, push, jnp.asarray(gap[order, None]), jnp.zeros((size, 1)), reverse)
+    correct = jax.jit(lambda gap: _newton.correct_damped(damping, push, gap, jnp.zeros((size, 1)), reverse))
+    found = correct(jnp.asarray(gap[order, None]))
     assert relative_error(found[order, 0], expected) < 1e-12
 
 
