@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import jaxprs_in_params
 
+from recurrent import unroll
+
 
 def perturbed(tree, seed: int, scale: float = 0.3):
     """Adds noise to every float leaf, so that biases and initial states are not zero."""
@@ -52,6 +54,21 @@ def relative_error(found, expected) -> float:
             assert np.isfinite(error), "a NaN or inf is not a small error"
             worst = max(worst, error)
     return worst
+
+
+def restarted(cell, params, xs, state, loss, mask, resets):
+    """dL/ds_t as a function of t, for a loss of the final state and ys: a second run from s_t takes only the steps after it."""
+
+    def run(state, taken):
+        return unroll(cell, params, xs, state, mask=mask & taken, resets=resets & taken)
+
+    @jax.jit
+    def gradient_after(t):
+        past = jnp.arange(len(xs))[:, None] < t
+        middle, _ = run(state, past)
+        return jax.grad(lambda s: loss(*run(s, ~past)), allow_int=True)(middle)
+
+    return gradient_after
 
 
 def drawn(cell, seed: int = 0, batch: int = 3):

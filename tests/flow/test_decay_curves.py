@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import perturbed, random_array
+from helpers import perturbed, random_array, restarted
 
-from recurrent import gradient_decay, lstm, unroll
+from recurrent import gradient_decay, lstm
 from recurrent.flow import decay_rate
 
 T, B, D, H = 6, 2, 3, 4
@@ -42,14 +42,10 @@ def test_every_leaf_has_a_curve_of_its_own():
     loss = lambda s: jnp.sum(jnp.sin(s.h)) + jnp.sum(s.c**2)  # noqa: E731
     decay = jax.jit(functools.partial(gradient_decay, cell, loss=loss))(params, xs, state=state)
 
-    @jax.jit
-    def restarted(t):
-        past = jnp.broadcast_to(jnp.arange(T)[:, None] < t, (T, B))
-        middle = unroll(cell, params, xs, state, mask=past)[0]
-        return jax.grad(lambda s: loss(unroll(cell, params, xs, s, mask=~past)[0]))(middle)
-
+    flags = {"mask": jnp.ones((T, B), bool), "resets": jnp.zeros((T, B), bool)}
+    gradient_after = restarted(cell, params, xs, state, lambda s, ys: loss(s), **flags)
     for t in range(T + 1):
-        dc, dh = (np.linalg.norm(leaf, axis=1) for leaf in restarted(t))
+        dc, dh = (np.linalg.norm(leaf, axis=1) for leaf in gradient_after(t))
         np.testing.assert_allclose(decay.leaves.c[t], np.log10(dc), rtol=1e-9)
         np.testing.assert_allclose(decay.leaves.h[t], np.log10(dh), rtol=1e-9)
         np.testing.assert_allclose(decay.total[t], np.log10(np.hypot(dc, dh)), rtol=1e-9)

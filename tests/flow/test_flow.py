@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import perturbed, random_array, relative_error
+from helpers import perturbed, random_array, relative_error, restarted
 from scipy.special import digamma
 
 from recurrent import Cell, describe, elman, gradient_decay, gru, lengths_to_mask, lstm, spectral_radius, stack, unroll
@@ -71,15 +71,9 @@ def test_decay_equals_autodiff_norms_with_masks_and_resets(cell_name):
     loss = lambda s: sum(jnp.sum(jnp.cos(leaf)) for leaf in jax.tree.leaves(s))  # noqa: E731
     decay = jax.jit(functools.partial(gradient_decay, cell, loss=loss))(params, xs, lengths=lengths, resets=resets)
 
-    @jax.jit
-    def restarted(t):
-        """The gradient at the state after t steps, from a second run that takes only the steps after them."""
-        mask, past = lengths_to_mask(lengths, T), jnp.arange(T)[:, None] < t
-        middle, _ = unroll(cell, params, xs, mask=mask & past, resets=resets & past)
-        return jax.grad(lambda s: loss(unroll(cell, params, xs, s, mask=mask & ~past, resets=resets & ~past)[0]))(middle)
-
+    gradient_after = restarted(cell, params, xs, None, lambda s, ys: loss(s), lengths_to_mask(lengths, T), resets)
     for t in range(T + 1):
-        gradient = restarted(t)
+        gradient = gradient_after(t)
         for row in range(3):
             norm = np.sqrt(sum(float(np.sum(np.asarray(leaf[row]) ** 2)) for leaf in jax.tree.leaves(gradient)))
             expected = np.log10(norm) if norm > 0 else -np.inf
@@ -126,19 +120,10 @@ def test_state_gradients_equal_restarted_autodiff():
     cell, params, xs, state = nonlinear()
     found = state_gradients(cell, params, xs, lambda run: jnp.sum(run.ys**2) + jnp.sum(run.final_state.c), state)
 
-    @jax.jit
-    def restarted(t):
-        past = jnp.broadcast_to(jnp.arange(T)[:, None] < t, (T, B))
-        middle, _ = unroll(cell, params, xs, state, mask=past)
-
-        def tail(s):
-            final, ys = unroll(cell, params, xs, s, mask=~past)
-            return jnp.sum(ys**2) + jnp.sum(final.c)
-
-        return jax.grad(tail)(middle)
-
+    loss = lambda final, ys: jnp.sum(ys**2) + jnp.sum(final.c)  # noqa: E731
+    gradient_after = restarted(cell, params, xs, state, loss, jnp.ones((T, B), bool), jnp.zeros((T, B), bool))
     for t in range(T + 1):
-        assert relative_error(jax.tree.map(lambda leaf, t=t: leaf[t], found), restarted(t)) < 1e-10
+        assert relative_error(jax.tree.map(lambda leaf, t=t: leaf[t], found), gradient_after(t)) < 1e-10
 
 
 def test_state_gradients_count_a_state_that_the_loss_reads():

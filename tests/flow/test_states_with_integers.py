@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import perturbed, random_array
+from helpers import perturbed, random_array, restarted
 from jax import Array
 
-from recurrent import Cell, dropout, gradient_decay, lstm, unroll
+from recurrent import Cell, dropout, gradient_decay, lstm
 from recurrent.flow import path_shares, state_gradients
 from recurrent.wrappers import zoneout
 
@@ -54,28 +54,13 @@ def loss(state):
     return jnp.sum(jnp.sin(h) * random_array(h.shape, 5)) + jnp.sum(c**3)
 
 
-def with_innermost(state, leaves):
-    if hasattr(state, "cell"):
-        return state._replace(cell=with_innermost(state.cell, leaves))
-    return jax.tree.unflatten(jax.tree.structure(state), leaves)
-
-
 @functools.cache
-def restarted(name):
-    """dL/ds_t by a second run from s_t that takes only the steps after it, for every t."""
+def expected_gradients(name):
+    """dL/ds_t for every t, leaf by leaf."""
     cell = CELLS[name]
-
-    def run(state, taken):
-        return unroll(cell, PARAMS, XS, state, mask=FLAGS["mask"] & taken, resets=FLAGS["resets"] & taken)[0]
-
-    @jax.jit
-    def of(t):
-        past = jnp.arange(T)[:, None] < t
-        middle = run(cell.initial_state(PARAMS, (B,)), past)
-        on = lambda leaves: loss(run(with_innermost(middle, leaves), ~past))  # noqa: E731
-        return jax.grad(on)(jax.tree.leaves(innermost(middle)))
-
-    return [np.stack(leaves) for leaves in zip(*map(of, range(T + 1)), strict=True)]
+    gradient_after = restarted(cell, PARAMS, XS, cell.initial_state(PARAMS, (B,)), lambda s, ys: loss(s), **FLAGS)
+    leaves_after = lambda t: jax.tree.leaves(innermost(gradient_after(t)))  # noqa: E731
+    return [np.stack(leaves) for leaves in zip(*map(leaves_after, range(T + 1)), strict=True)]
 
 
 def norms(leaves):
@@ -85,7 +70,7 @@ def norms(leaves):
 
 @every_cell
 def test_norms_and_gradients_are_those_of_runs_restarted_at_every_step(name):
-    cell, expected = CELLS[name], restarted(name)
+    cell, expected = CELLS[name], expected_gradients(name)
     decay = jax.jit(lambda params: gradient_decay(cell, params, XS, loss, **FLAGS))(PARAMS)
     np.testing.assert_allclose(decay.total, norms(expected), rtol=1e-9)
     for found, leaf in zip(innermost(decay.leaves), expected, strict=True):
@@ -99,7 +84,7 @@ def test_norms_and_gradients_are_those_of_runs_restarted_at_every_step(name):
 @every_cell
 def test_the_path_through_the_whole_cell_is_the_whole_gradient(name):
     shares = jax.jit(lambda params: path_shares(CELLS[name], params, XS, loss, through="cell", **FLAGS))(PARAMS)
-    np.testing.assert_allclose(shares.direct, norms(restarted(name)), rtol=1e-9)
+    np.testing.assert_allclose(shares.direct, norms(expected_gradients(name)), rtol=1e-9)
     assert np.all(shares.other == -np.inf)
 
 
