@@ -53,7 +53,7 @@ VARIANTS = {
     "residual-projected",
     "variational_dropout",
 }
-"""Cells that differ from another entry in an option: tests of gradients run over them always, the others with `-m slow`."""
+"""Cells that differ from another entry in an option: central differences are taken of them always, the rest with `-m slow`."""
 
 KINDS = {"elman-tanh", "lstm", "lru", "stack", "dropout", "learned_state", "output_recurrence"}
 """One cell of each kind of state: an array, a pair, complex numbers, a tree, keys and counters, a parameter, an output."""

@@ -110,7 +110,6 @@ ALL = (FORWARD, REVERSE, SEGMENTS, BOTH)
 @pytest.mark.parametrize(
     ("num_steps", "runs"),
     [
-        pytest.param(2, (FORWARD,), id="2"),
         pytest.param(T, (BOTH,), id=str(T)),
         *(pytest.param(n, ALL, marks=pytest.mark.slow, id=f"{n} in all ways") for n in (0, 1, 2, T)),
     ],

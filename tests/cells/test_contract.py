@@ -252,10 +252,10 @@ def test_reverse_is_flip_forward_flip(name):
 
 
 def sizes():
-    """Every cell at seven steps, in chunks and segments; at one and two steps one cell of each kind of state."""
+    """Cells at seven steps, in chunks and segments; at one and two steps one cell of each kind of state."""
     for name in CELLS:
         for batch, num_steps in ((1, 1), (3, 2), (3, 7), (1, 50)):
-            slow = num_steps == 50 or (num_steps < 7 and name not in KINDS)
+            slow = num_steps == 50 or name in VARIANTS or (num_steps < 7 and name not in KINDS)
             yield pytest.param(name, batch, num_steps, marks=[pytest.mark.xdist_group(name), *[pytest.mark.slow] * slow])
 
 

@@ -73,6 +73,11 @@ FUNCTIONS = {
     "truncation_bias": functools.partial(truncation_bias, loss=lambda s, ys: jnp.sum(jnp.sin(ys)) + last(s), window=2),
 }
 every_function = pytest.mark.parametrize("function", list(FUNCTIONS))
+LIKE_ANOTHER = {"by step", "exact flow_regularizer", "step_jacobians"}
+functions_apart = pytest.mark.parametrize(
+    "function", [pytest.param(name, marks=[pytest.mark.slow] * (name in LIKE_ANOTHER)) for name in FUNCTIONS]
+)
+"""One of each two that differ in an option, or of which one is made of the other; all with `-m slow`."""
 
 
 @functools.cache
@@ -102,7 +107,7 @@ def test_nan_in_masked_inputs_changes_nothing(function):
     same(run(params, poisoned, state=state, **flags), run(params, xs, state=state, **flags))
 
 
-@every_function
+@functions_apart
 def test_a_counter_in_the_state_changes_nothing(function):
     _, params, xs, state, flags = setting("lstm")
     counted = Counted(jnp.zeros(B, jnp.int32), *state)
@@ -116,7 +121,7 @@ def test_a_counter_in_the_state_changes_nothing(function):
     same(found, expected)
 
 
-@every_function
+@functions_apart
 def test_reverse_is_the_run_over_flipped_inputs(function):
     _, params, xs, state, flags = setting("lstm")
     found = compiled(function, "lstm", reverse=True)(params, xs, state=state, **flags)
@@ -131,7 +136,8 @@ def test_reverse_is_the_run_over_flipped_inputs(function):
     same(found, expected)
 
 
-@pytest.mark.parametrize("num_steps", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow  # what no steps give is in test_no_steps
+@pytest.mark.parametrize("num_steps", [0, 1])
 @every_function
 def test_no_step_and_one_step(function, num_steps):
     _, params, xs, state, flags = setting("lstm", num_steps)

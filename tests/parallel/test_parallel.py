@@ -166,7 +166,7 @@ def chaotic(num_steps=40, dtype=jnp.float64):
     return cell, params, random_array((num_steps, 2, D), 1, dtype), cell.initial_state(params, (2,))
 
 
-@pytest.mark.parametrize("method", NEWTON)
+@pytest.mark.parametrize("method", ["deer", *(pytest.param(name, marks=pytest.mark.slow) for name in NEWTON[1:])])
 def test_divergence_is_flagged_and_the_fallback_is_the_loop(method):
     cell, *arguments = chaotic()
     run = functools.partial(unroll_parallel, cell, method=method, max_iterations=3)
