@@ -59,10 +59,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     atexit.register(os._exit, 0)
 
 
-def pytest_sessionfinish():
-    gc.freeze()  # pytest looks for forgotten resources five times over
-
-
 @pytest.fixture
 def optimised():
     """For trainings that take longer without XLA's optimisations than the optimisations do."""

@@ -35,7 +35,8 @@ OPEN = {"steps": ("t", B), "batch": (T, "b"), "both": ("t", "b")}
     ("name", "sizes"),
     [
         *((name, "both") for name in ("lstm", "gru-after", "stack", "lru")),
-        *(pytest.param("lstm", sizes, marks=pytest.mark.slow) for sizes in ("steps", "batch")),
+        pytest.param("elman-tanh", "both", marks=pytest.mark.slow),
+        *(pytest.param(name, sizes, marks=pytest.mark.slow) for name in ("lstm", "lru") for sizes in ("steps", "batch")),
     ],
 )
 def test_sizes_may_stay_open(name, sizes):

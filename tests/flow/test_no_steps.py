@@ -25,9 +25,14 @@ B, D, H = 2, 3, 4
 PLAIN = lstm(D, H, param_dtype=jnp.float64)
 CELLS = {
     "lstm": PLAIN,
+    "stack": stack(PLAIN, lstm(H, H, param_dtype=jnp.float64)),
+    "dropout": dropout(PLAIN, 0.3, key=jax.random.key(5)),
     "dropout in a stack": stack(dropout(PLAIN, 0.3, key=jax.random.key(5)), lstm(H, H, param_dtype=jnp.float64)),
 }
-every_cell = pytest.mark.parametrize("name", [pytest.param("lstm", marks=pytest.mark.slow), "dropout in a stack"])
+parts = ("lstm", "stack", "dropout")
+every_cell = pytest.mark.parametrize(
+    "name", ["dropout in a stack", *(pytest.param(name, marks=pytest.mark.slow) for name in parts)]
+)
 FLAGS = {"mask": jnp.zeros((0, B), bool), "resets": jnp.zeros((0, B), bool)}
 
 
