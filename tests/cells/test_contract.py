@@ -40,17 +40,17 @@ def flags():
     return jnp.asarray(rng.random((T, B)) < 0.7), jnp.asarray(rng.random((T, B)) < 0.25)
 
 
-def entry(name, *marks):
+def entry(name, *others, slow=False):
     """One worker tests one cell, so that what is compiled for one test serves the others."""
-    return pytest.param(name, marks=[pytest.mark.xdist_group(name), *marks])
+    return pytest.param(name, *others, marks=[pytest.mark.xdist_group(name), *[pytest.mark.slow] * slow])
 
 
 every_cell = pytest.mark.parametrize("name", [entry(name) for name in CELLS])
-kinds_of_state = pytest.mark.parametrize("name", [entry(name, *[pytest.mark.slow] * (name not in KINDS)) for name in CELLS])
+kinds_of_state = pytest.mark.parametrize("name", [entry(name, slow=name not in KINDS) for name in CELLS])
 """For what the driver does with any state: one cell of each kind always, the others with `-m slow`."""
 
 
-@pytest.fixture(params=[entry(name, *[pytest.mark.slow] * (name in VARIANTS)) for name in CELLS])
+@pytest.fixture(params=[entry(name, slow=name in VARIANTS) for name in CELLS])
 def name(request):
     return request.param
 
@@ -256,7 +256,7 @@ def sizes():
     for name in CELLS:
         for batch, num_steps in ((1, 1), (3, 2), (3, 7), (1, 50)):
             slow = num_steps == 50 or name in VARIANTS or (num_steps < 7 and name not in KINDS)
-            yield pytest.param(name, batch, num_steps, marks=[pytest.mark.xdist_group(name), *[pytest.mark.slow] * slow])
+            yield entry(name, batch, num_steps, slow=slow)
 
 
 @pytest.mark.parametrize(("name", "batch", "num_steps"), list(sizes()))
@@ -295,10 +295,8 @@ def test_gradients_equal_central_differences(name):
 def precisions():
     """Every cell in float32, one cell of each kind of state in bfloat16."""
     for name in CELLS:
-        yield pytest.param(name, None, 1e-4, marks=[pytest.mark.xdist_group(name), *[pytest.mark.slow] * (name in VARIANTS)])
-        yield pytest.param(
-            name, jnp.bfloat16, 0.1, marks=[pytest.mark.xdist_group(name), *[pytest.mark.slow] * (name not in KINDS)]
-        )
+        yield entry(name, None, 1e-4, slow=name in VARIANTS)
+        yield entry(name, jnp.bfloat16, 0.1, slow=name not in KINDS)
 
 
 @pytest.mark.parametrize(("name", "dtype", "tolerance"), list(precisions()))
