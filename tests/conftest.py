@@ -23,6 +23,8 @@ import hypothesis  # noqa: E402
 import jax  # noqa: E402
 import matplotlib.pyplot as plt  # noqa: E402
 import pytest  # noqa: E402
+from jax._src import pjit  # noqa: E402
+from jax._src.interpreters import pxla  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 # the tests compile far more than they run; `make optimized-test` compiles what users run
@@ -44,10 +46,16 @@ MOST_MAPS, EVERY = 55_000, 25
 Every compiled program takes some, and Linux ends a process that asks for more than 65,530 (vm.max_map_count).
 """
 _tests_run = 0
+# JAX keeps the text of its last 2,048 programs beside what was compiled from it: 1.4 MB each, looked through whenever another
+# text is begun. The names are private, and a JAX without them only makes the tests slower.
+TEXTS = [getattr(pjit, "_pjit_lower", None), getattr(pxla, "_cached_lowering_to_hlo", None)]
 
 
 def pytest_runtest_teardown():
     global _tests_run
+    for texts in TEXTS:
+        if texts is not None:
+            texts.cache_clear()
     _tests_run += 1
     if _tests_run % EVERY == 0 and MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
         jax.clear_caches()
