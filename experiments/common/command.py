@@ -135,6 +135,7 @@ def _save(folder: Path, experiment: Experiment, results: Results, about: dict[st
         figure = experiment.plot(results)
         for suffix in ("png", "svg"):
             write(folder / f"figure.{suffix}", lambda path, kind=suffix: save_figure(path, figure, kind))
+            figure.set_layout_engine("none")  # the second file has the layout of the first
         plt.close(figure)
     write(folder / "curves.npz", lambda path: save_arrays(path, results.curves))
     write(folder / "metrics.csv", lambda path: save_csv(path, results.rows))

@@ -13,9 +13,22 @@ FILES = {"config.json", "metrics.csv", "summary.json", "figure.png", "figure.svg
 SMALL = ["--hidden-size", "3", "--batch-size", "4", "--updates", "2"]
 
 
+def run_legibly(experiment, options, output):
+    """Runs an experiment, and looks at its figure as it was drawn."""
+    figures = []
+
+    def plot(results):
+        figures.append(experiment.plot(results))
+        return figures[-1]
+
+    main(experiment._replace(plot=plot), [*options, "--output", str(output)])
+    for figure in figures:
+        assert_legible(figure)
+
+
 def finished(experiment, options, output):
     """Runs an experiment; returns its folder, the rows of its table, and its summary."""
-    main(experiment._replace(plot=lambda results: legible(experiment.plot(results))), [*options, "--output", str(output)])
+    run_legibly(experiment, options, output)
     (folder,) = (output / experiment.name).iterdir()
     assert {path.name for path in folder.iterdir()} == FILES
     assert (folder / "figure.png").stat().st_size > 5000
@@ -23,14 +36,12 @@ def finished(experiment, options, output):
         return folder, list(csv.DictReader(file)), json.loads((folder / "summary.json").read_text())
 
 
-def legible(figure):
-    """Checks the width of a figure, and the pixels of its smallest text where a README shows it."""
-    figure.canvas.draw()
+def assert_legible(figure):
+    """Checks the width of a figure that was drawn, and the pixels of its smallest text where a README shows it."""
     assert figure.get_figwidth() == WIDTH
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
     small = {text.get_text(): text.get_fontsize() / 72 * SHOWN / WIDTH for text in texts}
     assert not {text: pixels for text, pixels in small.items() if pixels < SMALLEST}
-    return figure
 
 
 def refused(experiment, options, output, capsys) -> str:

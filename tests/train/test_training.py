@@ -571,7 +571,7 @@ def test_killed_runs_end_in_the_same_bits(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     reference = start_script(whole)
     killed, count_rows = 0, lambda: (broken / "log.csv").read_text().count("\n") if (broken / "log.csv").exists() else 0
-    for _ in range(3):
+    for _ in range(2):
         before, process = count_rows(), start_script(broken)
         while process.poll() is None and count_rows() <= before:
             time.sleep(0.005)
