@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.benchmark.networks import Network, Size, comparable, draw
@@ -84,6 +86,8 @@ class Worker:
 def _serve(connection: Any, peer: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends its workers
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # on a GPU, the libraries share its memory
+    if jax.default_backend() == "gpu":  # where float32 products are otherwise of TF32, and not in every library
+        jax.config.update("jax_default_matmul_precision", "float32")
     requests = {"prepare": _Bench(peer).prepare, "gemm": gemm_rate, "costs": _costs}
     bench = requests["prepare"].__self__
     requests["time"] = bench.time
@@ -132,8 +136,6 @@ def median_time(call: Callable[[], Any], budget: float) -> float:
 
 
 def _jax_program(peer: str, network: Network, size: Size, training: bool) -> Program:
-    import jax
-    import jax.numpy as jnp
 
     from experiments.benchmark.peers import build
 
@@ -161,13 +163,13 @@ def _jax_program(peer: str, network: Network, size: Size, training: bool) -> Pro
 
 
 def _torch_program(peer: str, network: Network, size: Size, training: bool) -> Program:
-    import jax
     import torch  # pyright: ignore[reportMissingImports]
 
     from experiments.benchmark.peers import torch_layout
 
     del peer
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.backends.cudnn.allow_tf32 = False  # as for JAX
     params, inputs = draw(network, size)
 
     def convert(params):
@@ -220,8 +222,6 @@ def _faster_threads(call: Callable[[], Any], set_threads: Callable[[int], None],
 
 def gemm_rate(budget: float = 0.5, side: int = 2048) -> float:
     """FLOP/s of a large float32 matrix product."""
-    import jax
-    import jax.numpy as jnp
 
     x = jnp.ones((side, side), jnp.float32)
     product = jax.jit(jnp.dot).lower(x, x).compile()
