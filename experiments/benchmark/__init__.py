@@ -99,9 +99,10 @@ def run(config: Config, part: Part = compute_now) -> Results:
             curves |= {f"{network}/{label}/{what}/{peer}": s for peer, s in zip(times["peers"], times["seconds"], strict=True)}
             rates.append(times["gemm"])
         costs = _costs(config, workers["explicit"], part)
+        device = workers["explicit"].ask("device")
     run_on = {
         "date": datetime.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} x {_processor()}",
+        "machine": f"{os.cpu_count()} x {_processor()}" + ("" if device == "cpu" else f", {device}"),
         "versions": ", ".join(f"{name} {version(name)}" for name, module in DISTRIBUTIONS.items() if find_spec(module)),
         "rate of a large matrix product, GFLOP/s": float(np.median(np.concatenate(rates))) / 1e9,
     }

@@ -88,7 +88,12 @@ def _serve(connection: Any, peer: str) -> None:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # on a GPU, the libraries share its memory
     if jax.default_backend() == "gpu":  # where float32 products are otherwise of TF32, and not in every library
         jax.config.update("jax_default_matmul_precision", "float32")
-    requests = {"prepare": _Bench(peer).prepare, "gemm": gemm_rate, "costs": _costs}
+    requests = {
+        "prepare": _Bench(peer).prepare,
+        "gemm": gemm_rate,
+        "costs": _costs,
+        "device": lambda: jax.devices()[0].device_kind,
+    }
     bench = requests["prepare"].__self__
     requests["time"] = bench.time
     while True:
@@ -222,7 +227,6 @@ def _faster_threads(call: Callable[[], Any], set_threads: Callable[[int], None],
 
 def gemm_rate(budget: float = 0.5, side: int = 2048) -> float:
     """FLOP/s of a large float32 matrix product."""
-
     x = jnp.ones((side, side), jnp.float32)
     product = jax.jit(jnp.dot).lower(x, x).compile()
     return 2 * side**3 / median_time(lambda: jax.block_until_ready(product(x, x)), budget)
