@@ -3,13 +3,15 @@
 import atexit
 import gc
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 FLAGS = ["--xla_cpu_multi_thread_eigen=false"]  # XLA's CPU thread pool can wedge on few cores
 if "OPTIMIZED" not in os.environ:
-    FLAGS.append("--xla_cpu_use_fusion_emitters=false")  # they take half of the time that small programs compile
+    if version("jaxlib").startswith("0.10."):  # later ones do not know the flag, and end the process
+        FLAGS.append("--xla_cpu_use_fusion_emitters=false")  # they take half of the time that small programs compile
     os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "1")  # who called whom to make an operation is read by nobody
 os.environ.setdefault("XLA_FLAGS", " ".join(FLAGS))
 # several workers gain nothing from matrix products on threads that wait for each other
