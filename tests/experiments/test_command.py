@@ -1,6 +1,8 @@
 """The command line: the list, one experiment by its name, names that do not exist."""
 
 import os
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -41,12 +43,22 @@ def test_a_name_runs_that_experiment_with_its_options(tmp_path):
     assert '"num_steps": 20' in (folder / "config.json").read_text()
 
 
-@pytest.mark.parametrize("module", [["experiments", "cliff"], ["experiments.cliff"]])
-def test_both_forms_of_the_command_print_the_same_options(module):
-    done = subprocess.run([sys.executable, "-m", *module, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+def test_both_forms_of_the_command_print_the_same_options(monkeypatch, capsys):
+    command = [sys.executable, "-m", "experiments", "cliff", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "--num-starts" in done.stdout
     assert "--check" in done.stdout
+    monkeypatch.setattr(sys, "argv", ["cliff", "--help"])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_module("experiments.cliff", run_name="__main__")
+    assert not stopped.value.code
+    assert options_of(capsys.readouterr().out) == options_of(done.stdout)
+
+
+def options_of(text):
+    """The names of all options in a help text."""
+    return re.findall(r"--[a-z][a-z-]+", text)
 
 
 @pytest.mark.parametrize(
