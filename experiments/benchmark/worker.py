@@ -141,7 +141,6 @@ def median_time(call: Callable[[], Any], budget: float) -> float:
 
 
 def _jax_program(peer: str, network: Network, size: Size, training: bool) -> Program:
-
     from experiments.benchmark.peers import build
 
     convert, outputs = build(peer, network, size)
