@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from recurrent import Cell, cells, wrappers
+from recurrent import Cell, cells, parametrizations, wrappers
 
 INPUT, HIDDEN = 3, 4
 
@@ -32,6 +32,14 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "residual-projected": lambda **kw: wrappers.residual(cells.elman(INPUT, HIDDEN, **kw), INPUT, HIDDEN, **kw),
     "dense_skip": lambda **kw: wrappers.dense_skip(cells.elman(INPUT, 2, **kw), cells.elman(INPUT + 2, HIDDEN, **kw)),
     "grouped": lambda **kw: wrappers.grouped(cells.elman(INPUT, 2, **kw), cells.lstm(INPUT, HIDDEN, **kw)),
+    "modrelu": lambda **kw: cells.modrelu(INPUT, HIDDEN, **kw),
+    "reparametrized": lambda **kw: wrappers.reparametrized(cells.elman(INPUT, HIDDEN, **kw), parametrizations.exponential()),
+    "reparametrized-svd": lambda **kw: wrappers.reparametrized(
+        cells.gru(INPUT, HIDDEN, **kw), parametrizations.svd(0.3, parametrizations.cayley(negative=1))
+    ),
+    "reparametrized-householder": lambda **kw: wrappers.reparametrized(
+        cells.modrelu(INPUT, HIDDEN, **kw), parametrizations.householder(3)
+    ),
     "mlp_input": lambda **kw: wrappers.mlp_input(cells.elman(2, HIDDEN, **kw), (INPUT, 5, 2), **kw),
     "mlp_output": lambda **kw: wrappers.mlp_output(cells.elman(INPUT, HIDDEN, **kw), (HIDDEN, 5, 2), **kw),
     "deep_transition": lambda **kw: cells.deep_transition(INPUT, HIDDEN, (5,), shortcut=True, **kw),
@@ -52,6 +60,8 @@ VARIANTS = {
     "lru-dense",
     "residual-projected",
     "variational_dropout",
+    "reparametrized-svd",
+    "reparametrized-householder",
 }
 """Cells that differ from another entry in an option: central differences are taken of them always, the rest with `-m slow`."""
 

@@ -10,12 +10,12 @@ import recurrent
 
 PACKAGE = Path(recurrent.initializers.__file__).parent
 FLOORS = [
-    {"made", "activations", "spectra", "exporting"},
+    {"made", "activations", "spectra", "exporting", "programs"},
     {"types"},
     {"pytrees", "losses"},
     {"checks"},
     {"initializers", "data"},
-    {"dense", "sequences"},
+    {"dense", "parametrizations", "sequences"},
     {"cells", "wrappers"},
     {"bptt"},
     {"unrolling", "train"},

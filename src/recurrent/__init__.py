@@ -2,7 +2,8 @@
 
 The names that most programs need stand here; all others are in the rooms: `recurrent.cells`, `recurrent.wrappers`,
 `recurrent.unrolling`, `recurrent.layers`, `recurrent.seq2seq`, `recurrent.parallel`, `recurrent.bptt`, `recurrent.flow`,
-`recurrent.train`, `recurrent.data`, `recurrent.initializers`, `recurrent.activations`, `recurrent.losses`.
+`recurrent.train`, `recurrent.data`, `recurrent.initializers`, `recurrent.parametrizations`, `recurrent.activations`,
+`recurrent.losses`.
 """
 
 from recurrent import (
@@ -16,6 +17,7 @@ from recurrent import (
     layers,
     losses,
     parallel,
+    parametrizations,
     seq2seq,
     train,
     unrolling,
@@ -33,7 +35,7 @@ from recurrent.types import Adjoint, Cell, Layer, LinearForm
 from recurrent.unrolling import unroll, unroll_truncated
 from recurrent.wrappers import dropout, emit_state, learned_state, residual, stack
 
-exporting.register(bptt, cells, data, flow, layers, parallel, seq2seq, train, wrappers)
+exporting.register(bptt, cells, data, flow, layers, parallel, parametrizations, seq2seq, train, wrappers)
 
 __all__ = [
     "Adjoint",
@@ -69,6 +71,7 @@ __all__ = [
     "make_train_step",
     "min_gru",
     "parallel",
+    "parametrizations",
     "residual",
     "scanned",
     "seq2seq",

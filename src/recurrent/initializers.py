@@ -109,6 +109,54 @@ def identity(gain: float = 1.0) -> Drawn:
     return Drawn(init)
 
 
+def henaff(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """A skew matrix of 2 x 2 blocks [[0, θ], [-θ, 0]] with θ ~ U(-π, π): its exponential turns every plane by an angle θ.
+
+    Raises:
+      ValueError: the shape is not square, or its side not even.
+
+    Reference: Henaff, Szlam & LeCun (2016), Recurrent orthogonal networks and long-memory tasks.
+    """
+    pairs = _pairs("henaff", shape)
+    return _skew_blocks(jax.random.uniform(key, (pairs,), dtype, -math.pi, math.pi))
+
+
+def cayley_angles(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """A skew matrix of 2 x 2 blocks of √((1 - cos θ) / (1 + cos θ)) with θ ~ U(0, π/2): its Cayley map turns planes by -θ.
+
+    Raises:
+      ValueError: the shape is not square, or its side not even.
+
+    Reference: Helfrich, Willmott & Ye (2018), section 3.2.
+    """
+    pairs = _pairs("cayley_angles", shape)
+    return _skew_blocks(jnp.tan(jax.random.uniform(key, (pairs,), dtype, 0, math.pi / 2) / 2))
+
+
+def rotations(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """Returns exp(`henaff`): every pair of units is turned by an angle of its own, U(-π, π); all eigenvalues have modulus 1.
+
+    Raises:
+      ValueError: the shape is not square, or its side not even.
+
+    Reference: Henaff, Szlam & LeCun (2016), section 4.
+    """
+    angles = jnp.diagonal(henaff(key, shape, dtype), 1)[::2]
+    return jnp.diag(jnp.repeat(jnp.cos(angles), 2)) + _skew_blocks(jnp.sin(angles))
+
+
+def _skew_blocks(values: Array) -> Array:
+    """The matrix with blocks [[0, v], [-v, 0]] along its diagonal."""
+    beside = jnp.stack([values, jnp.zeros_like(values)], axis=-1).reshape(-1)[:-1]
+    return jnp.diag(beside, 1) - jnp.diag(beside, -1)
+
+
+def _pairs(name: str, shape: tuple[int, ...]) -> int:
+    if len(shape) != 2 or shape[0] != shape[1] or shape[0] % 2:
+        raise ValueError(f"{name}: units come in pairs, one for each angle; got shape {shape}: take an even number of units")
+    return shape[0] // 2
+
+
 @remembered
 def gaussian(gain: float = 1.0) -> Drawn:
     """Returns entries of N(0, gain² / fan_in): the spectral radius of a square block tends to `gain` (Girko's law)."""

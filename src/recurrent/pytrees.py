@@ -22,6 +22,11 @@ def at_least_float32(dtype: DTypeLike) -> Any:
     return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else jnp.dtype(dtype)
 
 
+def wide(array: Array) -> Array:
+    """The array in at least float32: half precision cannot tell a decay of 0.999 from 1, nor factor a matrix."""
+    return array.astype(at_least_float32(array.dtype))
+
+
 def zeros_like(tree: PyTree) -> PyTree:
     """Returns a tree of zeros of the same structure, shapes and dtypes."""
     return jax.tree.map(jnp.zeros_like, tree)

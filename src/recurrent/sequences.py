@@ -10,6 +10,7 @@ from jax import Array
 from jaxtyping import Bool, Int
 
 from recurrent import checks, pytrees
+from recurrent.programs import made_once
 from recurrent.types import Cell, Layer, Params, PyTree, State, StepFn
 
 
@@ -171,15 +172,25 @@ def plain_scan(
       steps_per_iteration: of the compiled loop.
       output: what to stack of `(state_tm1, state_t, y_t)`, with the states held where masked.
     """
+    own_step = step_with_weights(cell.step, params, sequence)
 
     def step(state_tm1, inputs):
         x_t, flags_t = inputs
         with jax.named_scope(cell.name):
-            state_t, y_t = flagged_step(cell.step, params, sequence.fresh, state_tm1, x_t, flags_t)
+            state_t, y_t = flagged_step(own_step, params, sequence.fresh, state_tm1, x_t, flags_t)
         return state_t, output(state_tm1, state_t, y_t)
 
     inputs = (sequence.xs, sequence.flags)
     return jax.lax.scan(step, sequence.state, inputs, reverse=reverse, unroll=steps_per_iteration)
+
+
+def step_with_weights(step: StepFn, params: Params, sequence: Sequence) -> StepFn:
+    """The step for these parameters, with the weights that it makes of them, if any, made before the loop."""
+    if not sequence.num_steps:
+        return step
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), sequence.xs)
+    with_weights = made_once(step, params, sequence.state, shapes)
+    return lambda params, state, x_t: with_weights(state, x_t)
 
 
 def check_is_cell(cell: Any) -> None:

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax.extend.core import InconclusiveDimensionOperation
 
 from recurrent.bptt._phases import Phases
-from recurrent.bptt._program import Depends, is_literal
+from recurrent.bptt._program import Depends
+from recurrent.programs import is_literal
 
 CHUNK_BYTES = 4 * 2**20
 """Inputs of the loop held at a time at most: a few MB, so that the loop reads from cache what the product wrote."""

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from recurrent.bptt._program import CHEAP, Program, is_literal
+from recurrent.bptt._program import CHEAP, Program
+from recurrent.programs import is_literal
 
 _INFINITE = 1 << 60
 

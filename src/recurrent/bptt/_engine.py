@@ -13,7 +13,7 @@ from jax import Array, lax
 from recurrent import pytrees
 from recurrent.bptt import _buffers as buffers
 from recurrent.bptt._phases import Arrays, Known, Phases
-from recurrent.bptt._program import is_literal
+from recurrent.programs import is_literal
 from recurrent.sequences import Flags
 from recurrent.types import Params
 

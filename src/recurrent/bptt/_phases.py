@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from recurrent.bptt._program import Program, carve, is_literal, linearized
+from recurrent.bptt._program import Program, carve, linearized
 from recurrent.bptt._rows import differ_in_rows_alone, treats_rows_apart
 from recurrent.bptt._split import split
+from recurrent.programs import is_literal
 from recurrent.types import Params, PyTree, State, StepFn
 
 Arrays = list[Array]

@@ -5,7 +5,6 @@ input, the state, tangents of parameters and input, the tangent of the state. So
 belongs before the loop over time, in it, and after it; `carve` cuts such a part out as a function.
 """
 
-import contextlib
 import enum
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,12 +12,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.extend import core
 
 from recurrent import pytrees
+from recurrent.programs import apply, evaluate, is_literal, run_equations
 from recurrent.types import Params, PyTree, State, StepFn
 
-INLINED = {"jit", "pjit", "closed_call", "core_call"}
 _CHEAP = """
     abs add add_any and broadcast_in_dim ceil clamp complex concatenate conj convert_element_type copy copy_p div eq
     expand_dims floor ge gt imag integer_pow iota is_finite le lt max min mul name ne neg not or pad real
@@ -97,11 +95,6 @@ class Program(NamedTuple):
         return found
 
 
-def is_literal(atom: Any) -> bool:
-    """True for constants written into an operation."""
-    return isinstance(atom, core.Literal)
-
-
 def linearized(step: StepFn, params: Params, state: State, x_t: PyTree, *, named: bool = False) -> Program:
     """Traces a step together with its derivative; arguments may be shapes.
 
@@ -169,31 +162,6 @@ def linearized(step: StepFn, params: Params, state: State, x_t: PyTree, *, named
     )
     _sort(program)
     return program
-
-
-def evaluate(jaxpr: Any, constants: Sequence[Any], values: Sequence[Any], rule: Callable | None = None) -> list[Any]:
-    """Runs a program; `rule(equation, values)` may return results of its own, or None."""
-    return run_equations(
-        jaxpr.eqns, dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *values], strict=True)), jaxpr.outvars, rule
-    )
-
-
-def run_equations(
-    equations: Iterable[Any], known: dict[Any, Any], wanted: Sequence[Any], rule: Callable | None = None
-) -> list[Any]:
-    """Runs operations from known values on, inner `jit`s inlined, and returns the wanted values."""
-    known = dict(known)
-
-    def read(atom):
-        return atom.val if is_literal(atom) else known[atom]
-
-    for equation in equations:
-        values = [read(atom) for atom in equation.invars]
-        results = rule(equation, values) if rule is not None else None
-        if results is None:
-            results = _apply(equation, values, rule)
-        known.update(zip(equation.outvars, results, strict=True))
-    return [read(atom) for atom in wanted]
 
 
 def carve(program: Program, given: Iterable[Any], wanted: Sequence[Any], rule: Callable | None = None) -> "Part":
@@ -275,17 +243,7 @@ def _broadcast_operands(equation: Any, values: list[Any]) -> list[Any] | None:
             return value
         return lax.broadcast_in_dim(value, shape, tuple(range(len(shape))) if own else ())
 
-    return _apply(equation, [full(*pair) for pair in zip(equation.invars, values, strict=True)], None)
-
-
-def _apply(equation: Any, values: list[Any], rule: Callable | None) -> list[Any]:
-    scope = str(equation.source_info.name_stack)
-    with equation.ctx.manager, jax.named_scope(scope) if scope else contextlib.nullcontext():
-        if equation.primitive.name in INLINED:
-            inner = equation.params["jaxpr"] if "jaxpr" in equation.params else equation.params["call_jaxpr"]
-            return evaluate(inner.jaxpr, inner.consts, values, rule)
-        results = equation.primitive.bind(*values, **equation.primitive.get_bind_params(equation.params))
-    return list(results) if equation.primitive.multiple_results else [results]
+    return apply(equation, [full(*pair) for pair in zip(equation.invars, values, strict=True)])
 
 
 def _divide(items: Sequence[Any], counts: Iterable[int]) -> list[list[Any]]:

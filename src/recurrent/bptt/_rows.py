@@ -11,7 +11,8 @@ import numpy as np
 from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
-from recurrent.bptt._program import CHEAP, Program, is_literal
+from recurrent.bptt._program import CHEAP, Program
+from recurrent.programs import is_literal
 
 _SIZES = {"shape", "new_sizes", "limit_indices", "slice_sizes"}
 """Parameters of operations that hold the number of rows."""

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from recurrent.bptt._cut import smallest_cut
-from recurrent.bptt._program import CHEAP, Depends, Program, is_literal
+from recurrent.bptt._program import CHEAP, Depends, Program
+from recurrent.programs import is_literal
 
 _NEVER = 1 << 50
 _UNKNOWN = 64

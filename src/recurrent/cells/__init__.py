@@ -55,6 +55,7 @@ from recurrent.cells._minimal import (
     min_lstm,
     min_lstm_coefficients,
 )
+from recurrent.cells._modrelu import modrelu, modrelu_step
 from recurrent.cells._output_recurrence import (
     OutputRecurrenceParams,
     output_recurrence,
@@ -110,6 +111,8 @@ __all__ = [
     "min_gru_coefficients",
     "min_lstm",
     "min_lstm_coefficients",
+    "modrelu",
+    "modrelu_step",
     "output_recurrence",
     "output_recurrence_step",
     "split_gru_gates",

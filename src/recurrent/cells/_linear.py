@@ -18,7 +18,7 @@ from recurrent.cells._build import linear_cell, states_as_outputs
 from recurrent.dense import add_bias, dot
 from recurrent.initializers import Initializer, draw_bias, draw_blocks, glorot_uniform, zeros
 from recurrent.made import remembered
-from recurrent.pytrees import at_least_float32
+from recurrent.pytrees import at_least_float32, wide
 from recurrent.types import REAL, Cell, LinearForm
 
 
@@ -98,8 +98,3 @@ def check_ring(name: str, r_min: float, r_max: float) -> None:
     """Raises ValueError unless the two are moduli in order."""
     if not 0 <= r_min < r_max <= 1:
         raise ValueError(f"{name}: the ring needs 0 <= r_min < r_max <= 1; got r_min={r_min} and r_max={r_max}")
-
-
-def wide(array: Array) -> Array:
-    """Decay rates near 1 are exponentiated in the state dtype: half precision cannot tell 0.999 from 1."""
-    return array.astype(at_least_float32(array.dtype))

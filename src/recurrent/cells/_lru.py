@@ -12,10 +12,10 @@ from jaxtyping import Float
 
 from recurrent import checks
 from recurrent.cells._build import linear_cell
-from recurrent.cells._linear import check_ring, log_decay_rate, wide
+from recurrent.cells._linear import check_ring, log_decay_rate
 from recurrent.dense import dot, spread
 from recurrent.made import remembered
-from recurrent.pytrees import at_least_float32
+from recurrent.pytrees import at_least_float32, wide
 from recurrent.types import COMPLEX, Cell, LinearForm
 
 Skip = Literal["elementwise", "dense"]

@@ -23,6 +23,7 @@ from recurrent.wrappers._emit import emit_both, emit_state
 from recurrent.wrappers._learned_state import LearnedStateParams, learned_state
 from recurrent.wrappers._mlp import MLPCellParams, mlp_input, mlp_output
 from recurrent.wrappers._noise import NoiseState, dropout, variational_dropout, zoneout
+from recurrent.wrappers._reparametrized import ReparametrizedParams, reparametrized, with_kernel
 from recurrent.wrappers._residual import ResidualParams, residual
 from recurrent.wrappers._stack import dense_skip, grouped, stack
 
@@ -30,6 +31,7 @@ __all__ = [
     "LearnedStateParams",
     "MLPCellParams",
     "NoiseState",
+    "ReparametrizedParams",
     "ResidualParams",
     "clip_state_gradients",
     "dense_skip",
@@ -40,8 +42,10 @@ __all__ = [
     "learned_state",
     "mlp_input",
     "mlp_output",
+    "reparametrized",
     "residual",
     "stack",
     "variational_dropout",
+    "with_kernel",
     "zoneout",
 ]
