@@ -7,12 +7,14 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
 import jax
 import matplotlib.pyplot as plt
 import tyro
+from threadpoolctl import threadpool_limits
 
 from experiments.common import options as checked
 from experiments.common.checks import Check, verdict
@@ -27,7 +29,8 @@ from experiments.common.tables import short, table
 
 SINGLE_THREADED = "--xla_cpu_multi_thread_eigen=false"
 """On few cores XLA's CPU thread pool can wait for itself: all threads asleep, the computation unfinished (the symptom of
-jax-ml/jax issue 25861). One thread per matrix product makes that rarer, and is no slower where matrices are small."""
+jax-ml/jax issue 25861). One thread per matrix product makes that rarer, and is no slower where matrices are small. The same
+holds for LAPACK, whose threads wait by spinning: with another program at work, a 64 x 64 exponential took 40 times as long."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,12 +57,16 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> None:
     try:
         config, options = _parse(experiment, sys.argv[1:] if argv is None else argv)
         folder = options.resume or new_folder(Path(options.output), experiment.name, to_json(dataclasses.asdict(config)))
-        with locked(folder):
+        with locked(folder), _lapack_threads(experiment):
             checks = _run(experiment, config, folder, resumed=options.resume is not None)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     if options.check and not all(check.passed for check in checks):
         sys.exit(1)
+
+
+def _lapack_threads(experiment: Experiment) -> AbstractContextManager[Any]:
+    return threadpool_limits(1) if experiment.single_threaded else nullcontext()
 
 
 def _run(experiment: Experiment, config: Any, folder: Path, resumed: bool) -> list[Check]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 from runs import FILES
+from threadpoolctl import threadpool_info
 
 from experiments import cliff
 from experiments.__main__ import all_names, load, main
@@ -81,11 +82,12 @@ def test_an_unknown_option_is_refused(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
-def test_flags_of_xla_are_set_before_the_experiment_runs(monkeypatch, tmp_path):
-    seen = []
+def test_flags_of_xla_and_threads_of_lapack_are_set_before_the_experiment_runs(monkeypatch, tmp_path):
+    seen, threads = [], set()
 
     def run(config, part):
         seen.append(os.environ.get("XLA_FLAGS"))
+        threads.update(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
         return Results([], {}, {})
 
     monkeypatch.setattr(
@@ -97,6 +99,7 @@ def test_flags_of_xla_are_set_before_the_experiment_runs(monkeypatch, tmp_path):
             monkeypatch.setenv("XLA_FLAGS", given)
         main(["cliff", "--output", str(tmp_path)])
     assert seen == [SINGLE_THREADED, "--xla_cpu_enable_fast_math=false"]
+    assert threads == {1}
 
 
 def test_no_experiment_computes_when_it_is_imported():
