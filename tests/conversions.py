@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 from jax import Array
 
-from recurrent.cells import ElmanParams, GRUParams, LSTMParams, ResetAfterGRUParams
+from recurrent.cells import ElmanParams, GRUParams, LSTMParams, LSTMVariantParams, ResetAfterGRUParams
 
 Weights = Mapping[str, Array]
 Modules = Mapping[str, Weights]
@@ -27,6 +27,11 @@ def elman_from_torch(weights: Weights) -> ElmanParams:
 def lstm_from_torch(weights: Weights) -> LSTMParams:
     """As `elman_from_torch`; torch's order of gates is i, f, g, o, too."""
     return LSTMParams(*elman_from_torch(weights))
+
+
+def projected_lstm_from_torch(weights: Weights) -> LSTMVariantParams:
+    """As `lstm_from_torch`, with the projection [out, in]."""
+    return LSTMVariantParams(*lstm_from_torch(weights), None, None, weights["weight_hr_l0"].T)
 
 
 def gru_from_torch(weights: Weights) -> ResetAfterGRUParams:

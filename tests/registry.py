@@ -16,6 +16,13 @@ CELLS: dict[str, Callable[..., Cell]] = {
     },
     "elman-callable": lambda **kw: cells.elman(INPUT, HIDDEN, activation=jnp.arctan, **kw),
     "lstm": lambda **kw: cells.lstm(INPUT, HIDDEN, **kw),
+    "lstm_variant": lambda **kw: cells.lstm_variant(INPUT, HIDDEN, **kw),
+    "lstm_variant-1997": lambda **kw: cells.lstm_variant(INPUT, HIDDEN, forget_gate=None, peepholes=True, **kw),
+    "lstm_variant-gates": lambda **kw: cells.lstm_variant(
+        INPUT, HIDDEN, forget_gate="coupled", gate_recurrence=True, peepholes=True, **kw
+    ),
+    "lstm_variant-projected": lambda **kw: cells.lstm_variant(INPUT, HIDDEN, output_activation=False, projection_size=2, **kw),
+    "mgu": lambda **kw: cells.mgu(INPUT, HIDDEN, **kw),
     "gru-before": lambda **kw: cells.gru(INPUT, HIDDEN, reset="before", **kw),
     "gru-after": lambda **kw: cells.gru(INPUT, HIDDEN, reset="after", **kw),
     "diagonal": lambda **kw: cells.diagonal(INPUT, HIDDEN, **kw),
@@ -23,6 +30,14 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "lru-dense": lambda **kw: cells.lru(INPUT, HIDDEN, output_size=2, skip="dense", **kw),
     "min_gru": lambda **kw: cells.min_gru(INPUT, HIDDEN, **kw),
     "min_lstm": lambda **kw: cells.min_lstm(INPUT, HIDDEN, candidate="positive", **kw),
+    "slstm": lambda **kw: cells.slstm(INPUT, HIDDEN, **kw),
+    "slstm-exp": lambda **kw: cells.slstm(INPUT, HIDDEN, forget="exp", **kw),
+    "mlstm": lambda **kw: cells.mlstm(INPUT, HIDDEN, key_size=3, **kw),
+    "delta_rule": lambda **kw: cells.delta_rule(INPUT, HIDDEN, key_size=3, **kw),
+    "leaky": lambda **kw: cells.leaky(INPUT, HIDDEN, leak=(1.0, 0.7, 0.4, 0.1), **kw),
+    "leaky-learned": lambda **kw: cells.leaky(INPUT, HIDDEN, leak=0.3, learned=True, **kw),
+    "time_skip": lambda **kw: cells.time_skip(INPUT, HIDDEN, (1, 3), **kw),
+    "clockwork": lambda **kw: cells.clockwork(INPUT, HIDDEN, (1, 3), **kw),
     "output_recurrence": lambda **kw: cells.output_recurrence(INPUT, HIDDEN, 2, **kw),
     "emit_state": lambda **kw: wrappers.emit_state(cells.lstm(INPUT, HIDDEN, **kw)),
     "emit_both": lambda **kw: wrappers.emit_both(cells.gru(INPUT, HIDDEN, **kw)),
@@ -32,6 +47,7 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "residual-projected": lambda **kw: wrappers.residual(cells.elman(INPUT, HIDDEN, **kw), INPUT, HIDDEN, **kw),
     "dense_skip": lambda **kw: wrappers.dense_skip(cells.elman(INPUT, 2, **kw), cells.elman(INPUT + 2, HIDDEN, **kw)),
     "grouped": lambda **kw: wrappers.grouped(cells.elman(INPUT, 2, **kw), cells.lstm(INPUT, HIDDEN, **kw)),
+    "dilated": lambda **kw: wrappers.dilated(cells.lstm(INPUT, HIDDEN, **kw), 2),
     "modrelu": lambda **kw: cells.modrelu(INPUT, HIDDEN, **kw),
     "reparametrized": lambda **kw: wrappers.reparametrized(cells.elman(INPUT, HIDDEN, **kw), parametrizations.exponential()),
     "reparametrized-svd": lambda **kw: wrappers.reparametrized(
@@ -57,7 +73,12 @@ VARIANTS = {
     "elman-relu",
     "elman-identity",
     "elman-callable",
+    "lstm_variant",
+    "lstm_variant-1997",
+    "lstm_variant-projected",
     "lru-dense",
+    "leaky-learned",
+    "slstm-exp",
     "residual-projected",
     "variational_dropout",
     "reparametrized-svd",
@@ -65,10 +86,10 @@ VARIANTS = {
 }
 """Cells that differ from another entry in an option: central differences are taken of them always, the rest with `-m slow`."""
 
-KINDS = {"elman-tanh", "lstm", "lru", "stack", "dropout", "learned_state", "output_recurrence"}
-"""One cell of each kind of state: an array, a pair, complex numbers, a tree, keys and counters, a parameter, an output."""
+KINDS = {"elman-tanh", "lstm", "lru", "mlstm", "stack", "dropout", "learned_state", "output_recurrence"}
+"""One cell of each kind of state: an array, a pair, complex numbers, a matrix, a tree, random keys, a parameter, an output."""
 
-LINEAR = {"diagonal", "lru", "lru-dense", "min_gru", "min_lstm"}
+LINEAR = {"diagonal", "lru", "lru-dense", "min_gru", "min_lstm", "delta_rule"}
 """Cells that have a linear form."""
 
 NOT_A_PLAIN_CELL = {"clip_state_gradients"}

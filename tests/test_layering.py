@@ -14,7 +14,7 @@ FLOORS = [
     {"types"},
     {"pytrees", "losses"},
     {"checks"},
-    {"initializers", "data"},
+    {"initializers", "data", "tasks"},
     {"dense", "parametrizations", "sequences"},
     {"cells", "wrappers"},
     {"bptt"},

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from recurrent import Cell
+from recurrent import Cell, count_parameters
 from recurrent.dense import dense
 from recurrent.layers import DenseParams
 from recurrent.losses import cross_entropy
@@ -28,6 +28,11 @@ def draw(cell: Cell, key: Array, classes: int, hidden_size: int) -> Network:
     k_cell, k_readout = jax.random.split(key)
     kernel = jax.random.normal(k_readout, (hidden_size, classes)) / hidden_size**0.5
     return Network(cell.init(k_cell), kernel, jnp.zeros(classes))
+
+
+def count(cell: Cell, classes: int, hidden_size: int) -> int:
+    """Parameters of a network, with its readout."""
+    return count_parameters(jax.eval_shape(lambda key: draw(cell, key, classes, hidden_size), jax.random.key(0)))
 
 
 def draw_all(cell: Cell, keys: Array, classes: int, hidden_size: int) -> Network:

@@ -2,12 +2,9 @@
 
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
-
-from experiments.common.networks import draw
-from recurrent import Cell, count_parameters, elman, gru
-from recurrent.initializers import Initializer, PerGate, gaussian, orthogonal, zeros
+from experiments.common.networks import count
+from recurrent import Cell, elman, gru
+from recurrent.initializers import chrono, gaussian, orthogonal
 
 CLASSES = 10
 MATRICES = {"Gaussian": gaussian(), "orthogonal": orthogonal()}
@@ -31,30 +28,17 @@ NETWORKS = {
 }
 
 
-def remembering(steps: int) -> Initializer:
-    """b_z = -ln u with u ~ U(1, steps - 1): at rest the update gate is 1 / (1 + u), and the unit forgets in about u steps.
-
-    Reference: Tallec & Ollivier (2018), Can recurrent neural networks warp time?
-    """
-
-    def init(key, shape, dtype=jnp.float32):
-        return -jnp.log(jax.random.uniform(key, shape, dtype, 1.0, max(steps - 1.0, 2.0)))
-
-    return init
-
-
 def make_cell(kind: Kind, features: int, hidden_size: int, steps: int) -> Cell:
     """A cell of one kind, for sequences of so many steps."""
     matrix = MATRICES[kind.matrix]
     if kind.family == "tanh":
         return elman(features, hidden_size, recurrent_init=matrix)
-    bias = PerGate((zeros, remembering(steps), zeros)) if kind.remembers else zeros  # gates in the order r, z, n
-    return gru(features, hidden_size, recurrent_init=matrix, bias_init=bias)
+    return gru(features, hidden_size, recurrent_init=matrix, **(chrono("gru", steps) if kind.remembers else {}))
 
 
 def size(cell: Cell, hidden_size: int) -> int:
     """Parameters of a network, with its readout."""
-    return count_parameters(jax.eval_shape(lambda key: draw(cell, key, CLASSES, hidden_size), jax.random.key(0)))
+    return count(cell, CLASSES, hidden_size)
 
 
 def width(family: str, features: int, hidden_size: int) -> int:

@@ -3,7 +3,7 @@
 The names that most programs need stand here; all others are in the rooms: `recurrent.cells`, `recurrent.wrappers`,
 `recurrent.unrolling`, `recurrent.layers`, `recurrent.seq2seq`, `recurrent.parallel`, `recurrent.bptt`, `recurrent.flow`,
 `recurrent.train`, `recurrent.data`, `recurrent.initializers`, `recurrent.parametrizations`, `recurrent.activations`,
-`recurrent.losses`.
+`recurrent.losses`, `recurrent.tasks`.
 """
 
 from recurrent import (
@@ -19,6 +19,7 @@ from recurrent import (
     parallel,
     parametrizations,
     seq2seq,
+    tasks,
     train,
     unrolling,
     wrappers,
@@ -35,7 +36,7 @@ from recurrent.types import Adjoint, Cell, Layer, LinearForm
 from recurrent.unrolling import unroll, unroll_truncated
 from recurrent.wrappers import dropout, emit_state, learned_state, residual, stack
 
-exporting.register(bptt, cells, data, flow, layers, parallel, parametrizations, seq2seq, train, wrappers)
+exporting.register(bptt, cells, data, flow, layers, parallel, parametrizations, seq2seq, tasks, train, wrappers)
 
 __all__ = [
     "Adjoint",
@@ -78,6 +79,7 @@ __all__ = [
     "serial",
     "spectral_radius",
     "stack",
+    "tasks",
     "train",
     "unrolling",
     "unroll",

@@ -54,9 +54,13 @@ class Fused(NamedTuple):
 
 
 class PerGate(NamedTuple):
-    """Marks initialisers of a bias that differ from gate to gate, in the order of the gates."""
+    """Marks initialisers of a bias that differ from gate to gate, in the order of the gates.
+
+    With `one_key`, they all get the same key: what two gates draw from it is the same.
+    """
 
     initializers: tuple[Initializer, ...]
+    one_key: bool = False
 
 
 def draw(initializer: Initializer, key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -73,9 +77,9 @@ def draw_blocks(initializer: Initializer | Fused, key: Array, rows: int, width: 
 
 def draw_bias(initializer: Initializer | PerGate, key: Array, width: int, gates: int, dtype: Any) -> Array:
     """Draws a `[gates * width]` bias gate by gate; a `PerGate` of more gates than asked for gives its last ones."""
-    keys = jax.random.split(key, gates)
-    own = initializer.initializers[-gates:] if isinstance(initializer, PerGate) else (initializer,) * gates
-    return jnp.concatenate([draw(i, k, (width,), dtype) for i, k in zip(own, keys, strict=True)])
+    own, one_key = initializer if isinstance(initializer, PerGate) else ((initializer,) * gates, False)
+    keys = [key] * gates if one_key else jax.random.split(key, gates)
+    return jnp.concatenate([draw(i, k, (width,), dtype) for i, k in zip(own[-gates:], keys, strict=True)])
 
 
 @remembered
@@ -196,6 +200,19 @@ def with_spectral_radius(radius: float, base: Initializer | None = None) -> Draw
 
 
 @remembered
+def log_time(max_steps: float, sign: float = 1.0) -> Drawn:
+    """Returns sign · ln u with u ~ U(1, max_steps - 1): such a bias alone opens a gate to σ(ln u) = u / (1 + u).
+
+    Raises:
+      ValueError: not 2 <= max_steps < inf, a sign that is neither 1 nor -1.
+    """
+    if not 2 <= max_steps < math.inf:
+        raise ValueError(f"max_steps must be at least 2, for times of 1 to max_steps - 1, and finite; got {max_steps}")
+    checks.choice("sign", float(sign), (1.0, -1.0))
+    return Drawn(lambda key, shape, dtype: sign * jnp.log(jax.random.uniform(key, shape, dtype, 1.0, max_steps - 1.0)))
+
+
+@remembered
 def uniform_by_hidden(num_terms: int = 1) -> Drawn:
     """Returns a sum of `num_terms` draws from U(±1/√hidden), `hidden` being the last axis; torch's rule for everything.
 
@@ -246,6 +263,28 @@ def flax_like(cell: str) -> dict[str, Any]:
     """
     options = {"kernel_init": lecun_normal, "recurrent_init": orthogonal(), "bias_init": zeros}
     return options | _forget_bias(cell, 0.0)
+
+
+def chrono(cell: str, max_steps: float) -> dict[str, Any]:
+    """Options that let every unit start with a time scale u ~ U(1, max_steps - 1) of its own: it forgets in about u steps.
+
+    The LSTM gets b_f = ln u and b_i = -ln u of the same u, so that f = u / (1 + u) and i = 1 - f at rest. What lets go of the
+    past in `gru` and `mgu` is z and f: their bias is -ln u. Other biases are 0. For dependencies of up to 500 steps, use it as
+    `gru(1, 64, **chrono("gru", 500))`. "lstm" is for every `lstm_variant`, too: b_i = -ln u serves both gates where f = 1 - i.
+
+    Raises:
+      ValueError: not 2 <= max_steps < inf, another cell.
+
+    Reference: Tallec & Ollivier (2018), Can recurrent neural networks warp time?, section 2.
+    """
+    keep, renew = log_time(max_steps), log_time(max_steps, -1.0)
+    options = {
+        "lstm": {"bias_init": PerGate((renew, keep, zeros, zeros), one_key=True), "forget_bias": 0.0},
+        "gru": {"bias_init": PerGate((zeros, renew, zeros))},
+        "mgu": {"bias_init": PerGate((renew, zeros))},
+    }
+    checks.choice("the cell of chrono", cell, tuple(options))
+    return options[cell]
 
 
 def irnn(standard_deviation: float = 0.001) -> dict[str, Any]:

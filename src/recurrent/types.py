@@ -71,7 +71,7 @@ class Algebra(NamedTuple):
 
     Attributes:
       product: `(a, s) -> a · s`, associative.
-      one: `a -> 1`, the neutral element in the shapes of `a`.
+      one: `a -> 1`, the neutral element in the shapes of `a`; or of a state, one that acts on it.
       conjugate: `a -> ā`, so that `product(conjugate(a), ·)` is the transposed map of the real leaves.
     """
 
@@ -104,13 +104,27 @@ COMPLEX = Algebra(_complex_product, _complex_one, _complex_conjugate)
 """Elementwise products of complex numbers, each a pair (re, im) of real arrays: every state leaf stays real."""
 
 
+def _identity_matrix(a: Array) -> Array:
+    size = a.shape[-2]
+    return jnp.broadcast_to(jnp.eye(size, dtype=a.dtype), (*a.shape[:-1], size))
+
+
+MATRIX = Algebra(
+    product=lambda a, s: jax.tree.map(lambda a, s: jnp.matmul(a, s, precision="highest"), a, s),
+    one=lambda a: jax.tree.map(_identity_matrix, a),
+    conjugate=lambda a: jax.tree.map(lambda leaf: jnp.swapaxes(leaf, -1, -2), a),
+)
+"""Products from the left of matrices `[*lead, n, n]` with states `[*lead, n, m]`."""
+
+
 class LinearForm(NamedTuple):
     """The step of a cell as an affine map of its state, s_t = a_t · s_{t-1} + b_t, where a_t and b_t depend on x_t alone.
 
     Attributes:
-      coefficients: `(params, xs) -> (a, b)` for any leading axes; both have the tree and the shapes of the state.
+      coefficients: `(params, xs) -> (a, b)` for any leading axes; both have the tree of the state, b has its shapes, and a
+        those that the algebra multiplies them by.
       output: `(params, states, xs) -> ys` from the states after the steps.
-      algebra: what `a · s` means: `REAL` or `COMPLEX`.
+      algebra: what `a · s` means: `REAL`, `COMPLEX` or `MATRIX`.
     """
 
     coefficients: Callable[[Params, PyTree], tuple[State, State]]

@@ -132,7 +132,8 @@ def test_the_linear_form_is_the_step(name):
     one = cell.linear.algebra.one(state)
     assert_close(cell.linear.algebra.product(one, state), state, 0)
     # ⟨p, a · q⟩ = ⟨ā · p, q⟩ over the real leaves
-    p, a, q = (jax.tree.map(lambda leaf, k=k: random_array(leaf.shape, k), state) for k in (11, 12, 13))
+    trees = (11, state), (12, cell.linear.coefficients(params, xs[0])[0]), (13, state)
+    p, a, q = (jax.tree.map(lambda leaf, k=k: random_array(leaf.shape, k), tree) for k, tree in trees)
     inner = lambda u, v: sum(map(jnp.vdot, jax.tree.leaves(u), jax.tree.leaves(v)))  # noqa: E731
     product, _, conjugate = cell.linear.algebra
     assert_close(inner(p, product(a, q)), inner(product(conjugate(a), p), q))
@@ -151,6 +152,7 @@ def test_no_combinator_leaves_a_linear_form_that_lies(inner):
         "stack": recurrent.stack(cell),
         "dense_skip": recurrent.wrappers.dense_skip(cell),
         "grouped": recurrent.wrappers.grouped(cell),
+        "dilated": recurrent.wrappers.dilated(cell, 2),
         "mlp_input": recurrent.wrappers.mlp_input(cell, (INPUT, INPUT)),
         "mlp_output": recurrent.wrappers.mlp_output(cell, (4 if inner == "min_gru" else INPUT, 2)),
         "dropout": recurrent.dropout(cell, 0.4, key=key),

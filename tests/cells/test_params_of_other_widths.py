@@ -17,7 +17,8 @@ XS = jnp.zeros((3, 2, INPUT), jnp.float32)
 NAMES = [
     *("elman-tanh", "lstm", "gru-before", "gru-after", "layer_norm_lstm", "layer_norm_gru", "deep_transition", "diagonal"),
     *("lru", "lru-dense", "min_gru", "min_lstm", "output_recurrence", "mlp_input", "mlp_output", "residual-projected"),
-    "learned_state",
+    *("learned_state", "slstm", "mlstm", "delta_rule", "lstm_variant-gates", "lstm_variant-projected", "mgu"),
+    *("leaky-learned", "time_skip", "clockwork", "dilated"),
 ]
 
 
@@ -38,7 +39,7 @@ def test_a_leaf_of_another_width_is_named(name):
     params = cell.init(KEY)
     missed = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        for width in {leaf.shape[-1] + 1, 1}:
+        for width in {leaf.shape[-1] + 1, 1} - {leaf.shape[-1]}:
             shape = (*leaf.shape[:-1], width)
             try:
                 unroll(cell, with_leaf(params, path, jnp.ones(shape, leaf.dtype)), XS)

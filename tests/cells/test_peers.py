@@ -4,7 +4,7 @@ Gradients are compared in the peer's own layout: ours are taken through the conv
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import chex
@@ -23,23 +23,28 @@ from conversions import (
     lstm_from_flax,
     lstm_from_haiku,
     lstm_from_torch,
+    projected_lstm_from_torch,
 )
 from helpers import perturbed, random_array, relative_error
 from jax import Array
 
 from recurrent import Cell, elman, gru, lstm, unroll
-from recurrent.cells import LSTMState
+from recurrent.cells import LSTMState, lstm_variant
 
 NUM_STEPS, BATCH, INPUT, HIDDEN = 7, 4, 3, 5
 TOLERANCE = 1e-10
 
 
 class Peer(NamedTuple):
-    """One of our cells, how it takes the peer's weights, and the peer's name for it."""
+    """One of our cells, how it takes the peer's weights, and the peer's name for it and further options."""
 
     cell: Cell
     convert: Callable
     name: str
+    options: Mapping[str, Any] = {}
+
+    def __str__(self) -> str:
+        return "-".join([self.name, *self.options])
 
 
 FLAX_PEERS = [
@@ -58,11 +63,12 @@ TORCH_PEERS = [
     Peer(elman(INPUT, HIDDEN), elman_from_torch, "RNN"),
     Peer(lstm(INPUT, HIDDEN), lstm_from_torch, "LSTM"),
     Peer(gru(INPUT, HIDDEN, reset="after"), gru_from_torch, "GRU"),
+    Peer(lstm_variant(INPUT, HIDDEN, projection_size=2), projected_lstm_from_torch, "LSTM", {"proj_size": 2}),
 ]
 
 
 def by_name(peers: list[Peer]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("peer", peers, ids=[peer.name for peer in peers])
+    return pytest.mark.parametrize("peer", peers, ids=str)
 
 
 def draw(shapes: Any, seed: int, scale: float = 1.0) -> Any:
@@ -158,7 +164,7 @@ def test_torch_packed_sequences(peer):
     """Rows of different lengths: held final states, outputs of 0 and inputs without gradient in the padding."""
     import torch
 
-    network = getattr(torch.nn, peer.name)(INPUT, HIDDEN, dtype=torch.float64)
+    network = getattr(torch.nn, peer.name)(INPUT, HIDDEN, dtype=torch.float64, **peer.options)
     weights = draw(dict(network.named_parameters()), seed=0, scale=0.5)
     arguments = (weights, *inputs_and_state(peer.cell))
     lengths = (3, 7, 1, 5)

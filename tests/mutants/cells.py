@@ -4,6 +4,8 @@ from tests.mutants.mutant import Mutant
 
 _LSTM = ("test_bptt.py::test_lstm_through_the_stacked_matrix",)
 _GRU = ("test_bptt.py::test_gru",)
+_FAMILY = ("test_lstm_variant.py::test_a_variant_is_its_equations",)
+_CHRONO = ("test_chrono.py::test_forget_and_input_gate_of_an_lstm_share_their_times",)
 _BY_HAND = ("test_bptt.py::test_derived_and_written_by_hand_agree_under_masks_and_resets",)
 _LRU = ("test_parallel.py::test_the_lru_is_a_complex_recurrence",)
 _RING = (
@@ -15,6 +17,11 @@ _FORCED = (
     "test_teacher_forcing.py::test_teacher_forcing_equals_the_cell_fed_with_targets_and_has_no_loop",
     "test_output_recurrence.py",
 )
+_SKIP = ("test_time_skip.py::test_time_skip_against_numpy",)
+_CLOCKS = ("test_clockwork.py::test_clockwork_against_numpy",)
+_SLSTM = ("test_slstm.py",)
+_MLSTM = ("test_mlstm.py",)
+_DELTA = ("test_delta_rule.py",)
 
 MUTANTS = (
     Mutant(
@@ -65,6 +72,76 @@ MUTANTS = (
         "dh_t * o * (1 - tape_t.tanh_c**2)",
         "dh_t * o",
         _BY_HAND,
+    ),
+    Mutant(
+        "the output gate sees the memory before the step",
+        "cells/_lstm_variant.py",
+        'o = gate("o", c_t)',
+        'o = gate("o", state.c)',
+        _FAMILY,
+    ),
+    Mutant(
+        "a coupled forget gate keeps what is written over",
+        "cells/_lstm_variant.py",
+        "f = 1 - i if coupled else",
+        "f = i if coupled else",
+        _FAMILY,
+    ),
+    Mutant(
+        "a gate that does not exist is closed",
+        "cells/_lstm_variant.py",
+        "return jnp.ones_like(c)",
+        "return jnp.zeros_like(c)",
+        _FAMILY,
+    ),
+    Mutant(
+        "gates read each other backwards",
+        "cells/_lstm_variant.py",
+        "dot(state.gates, params.gate_kernel, dtype)",
+        "dot(state.gates, params.gate_kernel.T, dtype)",
+        _FAMILY,
+    ),
+    Mutant(
+        "the candidate of every variant goes through tanh",
+        "cells/_lstm_variant.py",
+        'phi(z["g"])',
+        'jnp.tanh(z["g"])',
+        _FAMILY,
+    ),
+    Mutant(
+        "peepholes start at 1",
+        "cells/_lstm_variant.py",
+        "jnp.zeros(gates * hidden_size, param_dtype)",
+        "jnp.ones(gates * hidden_size, param_dtype)",
+        ("test_lstm_variant.py::test_a_variant_starts_as_the_lstm_without_what_it_lacks",),
+    ),
+    Mutant(
+        "the first blocks of the LSTM stand for those that a variant has",
+        "cells/_lstm_variant.py",
+        'np.repeat([block in blocks for block in "ifgo"], hidden_size)',
+        "np.arange(len(blocks) * hidden_size)",
+        ("test_lstm_variant.py::test_a_variant_starts_as_the_lstm_without_what_it_lacks",),
+    ),
+    Mutant(
+        "the candidate of the minimal gated unit sees the whole state",
+        "cells/_mgu.py",
+        "dot(f * h_tm1, w_n, dtype)",
+        "dot(h_tm1, w_n, dtype)",
+        ("test_mgu.py::test_mgu_against_numpy",),
+    ),
+    Mutant(
+        "input and forget gate have times of their own",
+        "initializers.py",
+        "PerGate((renew, keep, zeros, zeros), one_key=True)",
+        "PerGate((renew, keep, zeros, zeros))",
+        _CHRONO,
+    ),
+    Mutant(
+        "times are uniform in their logarithm",
+        "initializers.py",
+        "jnp.log(jax.random.uniform(key, shape, dtype, 1.0, max_steps - 1.0))",
+        "jax.random.uniform(key, shape, dtype, 0.0, math.log(max_steps - 1.0))",
+        _CHRONO,
     ),
     Mutant(
         "the update gate holds where it should renew",
@@ -163,6 +240,132 @@ MUTANTS = (
         "jnp.where(k >= 0, k + 0.5, sigmoid(k))",
         "jnp.where(k >= 0, k + 1.0, sigmoid(k))",
         _LOG_SPACE,
+    ),
+    Mutant(
+        "an empty past has the weight of its stabiliser",
+        "cells/_slstm.py",
+        "jnp.where(state.n > 0, ln_f + state.m, -jnp.inf)",
+        "ln_f + state.m",
+        _SLSTM,
+    ),
+    Mutant(
+        "the normaliser of the sLSTM does not forget",
+        "cells/_slstm.py",
+        "f * state.n + i",
+        "state.n + i",
+        _SLSTM,
+    ),
+    Mutant(
+        "the stabiliser follows the input gate alone",
+        "cells/_slstm.py",
+        "m_t = jnp.maximum(ln_past, ln_i)",
+        "m_t = ln_i",
+        _SLSTM,
+    ),
+    Mutant(
+        "the keys of the mLSTM are not scaled",
+        "cells/_mlstm.py",
+        "k / math.sqrt(k.shape[-1])",
+        "k",
+        _MLSTM,
+    ),
+    Mutant(
+        "the bound of the normaliser ignores the stabiliser",
+        "cells/_mlstm.py",
+        "least = jnp.exp(-jnp.clip(m, 0, -2 * math.log(jnp.finfo(m.dtype).eps)))",
+        "least = 1.0",
+        _MLSTM,
+    ),
+    Mutant(
+        "a step of the parallel form forgets its own input",
+        "cells/_mlstm.py",
+        "jnp.where(t > s, ln_f[:, None], 0)",
+        "jnp.where(t >= s, ln_f[:, None], 0)",
+        _MLSTM,
+    ),
+    Mutant(
+        "the delta rule adds to what it should replace",
+        "cells/_delta_rule.py",
+        "v - recall(k, memory)",
+        "v",
+        _DELTA,
+    ),
+    Mutant(
+        "the map of the delta rule is that of keys of any length",
+        "cells/_delta_rule.py",
+        "return q, unit_length(k), v,",
+        "return q, k, v,",
+        _DELTA,
+    ),
+    Mutant(
+        "the length of a key of 0 has no gradient",
+        "cells/_delta_rule.py",
+        "jnp.sqrt(jnp.maximum(jnp.sum(k * k, axis=-1, keepdims=True), jnp.finfo(k.dtype).eps ** 2))",
+        "jnp.maximum(jnp.sqrt(jnp.sum(k * k, axis=-1, keepdims=True)), jnp.finfo(k.dtype).eps)",
+        _DELTA,
+    ),
+    Mutant(
+        "a leak is what is held",
+        "cells/_leaky.py",
+        "(1 - alpha) * h_tm1 + alpha * phi(a_t)",
+        "alpha * h_tm1 + (1 - alpha) * phi(a_t)",
+        ("test_leaky.py::test_leaky_against_numpy",),
+    ),
+    Mutant(
+        "a learned leak starts at the odds of its rest",
+        "cells/_leaky.py",
+        "np.log(leaks) - np.log1p(-leaks)",
+        "np.log1p(-leaks) - np.log(leaks)",
+        ("test_leaky.py::test_a_learned_leak_starts_where_it_is_told_and_stays_in_range",),
+    ),
+    Mutant(
+        "every lag reads the oldest state",
+        "cells/_time_skip.py",
+        "past[..., lag - 1 : lag, :]",
+        "past[..., lag - 1 :, :][..., -1:, :]",
+        _SKIP,
+    ),
+    Mutant(
+        "the past forgets its newest state",
+        "cells/_time_skip.py",
+        "past[..., :-1, :]], axis=-2)",
+        "past[..., 1:, :]], axis=-2)",
+        _SKIP,
+    ),
+    Mutant(
+        "the explicit pass keeps all of the past for every step",
+        "cells/_time_skip.py",
+        "jnp.sum(past[..., lag - 1 : lag, :], axis=-2)",
+        "past[..., lag - 1, :]",
+        ("test_time_skip.py::test_the_explicit_pass_keeps_the_states_that_are_read_and_not_the_past",),
+    ),
+    Mutant(
+        "clocks tick one step late",
+        "cells/_clockwork.py",
+        "state.clock % period == 0",
+        "state.clock % period == period - 1",
+        _CLOCKS,
+    ),
+    Mutant(
+        "fast groups drive slow ones",
+        "cells/_clockwork.py",
+        "state.h[..., g * width :]",
+        "state.h[..., : state.h.shape[-1] - g * width]",
+        _CLOCKS,
+    ),
+    Mutant(
+        "a product is left out where one row does not need it",
+        "cells/_clockwork.py",
+        "return jnp.any(ticks)",
+        "return jnp.all(ticks)",
+        ("test_clockwork.py::test_clocks_of_rows_stand_still_where_masked_and_start_again_at_resets",),
+    ),
+    Mutant(
+        "a product is left out where it is needed, and made where it is not",
+        "cells/_clockwork.py",
+        "any_row(ticks), full,",
+        "~any_row(ticks), full,",
+        ("test_clockwork.py::test_the_product_of_a_group_that_waits_is_left_out",),
     ),
     Mutant(
         "the output recurrence lacks its output bias",

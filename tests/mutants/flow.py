@@ -14,6 +14,20 @@ _CONTRIBUTIONS = (
 
 MUTANTS = (
     Mutant(
+        "a memory grows with the number of its units",
+        "flow/_growth.py",
+        " / c.shape[-1] ** 0.5",
+        "",
+        ("test_growth.py::test_without_a_forget_gate_the_memory_grows_in_proportion_to_time",),
+    ),
+    Mutant(
+        "a unit is saturated where tanh itself is near 1",
+        "flow/_growth.py",
+        "1 - jnp.tanh(c) ** 2 < slope",
+        "1 - jnp.abs(jnp.tanh(c)) < slope",
+        ("test_growth.py::test_a_unit_saturates_when_its_sum_has_passed_the_bend_of_tanh",),
+    ),
+    Mutant(
         "the rate ignores the smallest lag",
         "flow/_decay.py",
         "by_lag[min_lag : max_lag + 1]",

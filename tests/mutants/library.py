@@ -11,6 +11,7 @@ from tests.mutants import (
     numerics,
     parallel,
     seq2seq,
+    tasks,
     training,
     wrappers,
 )
@@ -26,6 +27,7 @@ MUTANTS = (
     *numerics.MUTANTS,
     *flow.MUTANTS,
     *training.MUTANTS,
+    *tasks.MUTANTS,
     *contracts.MUTANTS,
     *experiments.MUTANTS,
 )

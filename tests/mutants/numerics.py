@@ -58,8 +58,8 @@ MUTANTS = (
     Mutant(
         "biases of gates come from the front of the list",
         "initializers.py",
-        "initializer.initializers[-gates:]",
-        "initializer.initializers[:gates]",
+        "zip(own[-gates:], keys,",
+        "zip(own[:gates], keys,",
         ("test_initializers.py::test_torch_like_biases_of_the_gru_have_torchs_variances",),
     ),
     Mutant(

@@ -104,6 +104,28 @@ MUTANTS = (
         _KEYS,
     ),
     Mutant(
+        "a dilated step reads the newest state",
+        "wrappers/_dilated.py",
+        "lax.slice_in_dim(past, past.shape[axis] - 1, None, axis=axis)",
+        "lax.slice_in_dim(past, 0, 1, axis=axis)",
+        ("test_dilated.py::test_runs_take_turns",),
+    ),
+    Mutant(
+        "all runs of a dilated cell draw the same noise",
+        "wrappers/_dilated.py",
+        "return cell.initial_state(params, (*batch_shape, dilation))",
+        "start, axis = cell.initial_state(params, batch_shape), len(batch_shape)\n"
+        "        return jax.tree.map(lambda leaf: jnp.stack([leaf] * dilation, axis), start)",
+        ("test_dilated.py::test_runs_draw_noise_of_their_own",),
+    ),
+    Mutant(
+        "the explicit pass keeps all of the past of a dilated cell",
+        "wrappers/_dilated.py",
+        "jnp.sum(last, axis) if pytrees.is_inexact(past) else jnp.squeeze(last, axis)",
+        "jnp.squeeze(last, axis)",
+        ("test_dilated.py::test_the_explicit_pass_keeps_the_states_that_are_read_and_not_the_past",),
+    ),
+    Mutant(
         "state gradients are clipped leaf by leaf",
         "wrappers/_clip_state_gradients.py",
         "(clip(dstate, num_lead),)",

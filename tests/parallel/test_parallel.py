@@ -13,7 +13,7 @@ from registry import CELLS, INPUT
 import recurrent
 from experiments.parallel.depth import depth
 from recurrent import elman, gru, learned_state, lru, lstm, min_gru, scanned, serial, unroll, unroll_parallel
-from recurrent.cells import diagonal, min_lstm
+from recurrent.cells import delta_rule, diagonal, min_lstm
 from recurrent.initializers import with_spectral_radius
 from recurrent.layers import backwards, scanned_parallel
 from recurrent.parallel import _newton
@@ -27,6 +27,7 @@ LINEAR = {
     "lru": lambda **kw: lru(D, H, **kw),
     "min_gru": lambda **kw: min_gru(D, H, **kw),
     "min_lstm": lambda **kw: min_lstm(D, H, **kw),
+    "delta_rule": lambda **kw: delta_rule(D, H, key_size=5, **kw),
 }
 OTHERS = {
     "elman": lambda **kw: elman(D, H, **SMALL, **kw),
@@ -246,7 +247,8 @@ def test_second_derivatives_go_through_the_solution():
         "stack",
         "deep_transition",
         "output_recurrence",
-        *(pytest.param(n, marks=pytest.mark.slow) for n in ("gru-after", "layer_norm_lstm")),
+        "mlstm",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("gru-after", "layer_norm_lstm", "slstm")),
     ],
 )
 def test_any_cell_of_the_contract(name):
@@ -345,7 +347,7 @@ def test_positive_gated_cells_equal_their_log_space_form(name):
     assert relative_error(unroll_parallel(cell, params, xs, jnp.asarray(h_0))[1], expected) < 1e-12
 
 
-@pytest.mark.parametrize("name", ["diagonal", "lru", "min_gru", "min_lstm"])
+@pytest.mark.parametrize("name", list(LINEAR))
 def test_ten_thousand_steps_in_float32(name):
     cell64, cell32 = LINEAR[name](**F64), LINEAR[name]()
     params, xs = cell64.init(jax.random.key(0)), random_array((10_000, D), 1)
@@ -394,7 +396,7 @@ def jaxpr_of(cell, num_steps, gradient=False, **options):
 
 
 @pytest.mark.parametrize("gradient", [False, True])
-@pytest.mark.parametrize("name", ["lru", "min_gru"])
+@pytest.mark.parametrize("name", ["lru", "min_gru", "delta_rule"])
 def test_depth_grows_with_the_logarithm_of_time(name, gradient):
     traced = [jaxpr_of(LINEAR[name](), num_steps, gradient) for num_steps in (64, 256, 1024)]
     depths = [depth(jaxpr) for jaxpr in traced]

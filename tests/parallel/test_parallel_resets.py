@@ -9,6 +9,7 @@ import pytest
 from helpers import perturbed, random_array, relative_error
 
 from recurrent import elman, learned_state, lru, min_gru, unroll_parallel
+from recurrent.cells import delta_rule
 from recurrent.initializers import with_spectral_radius
 
 T, B, D, H = 7, 3, 2, 4
@@ -40,7 +41,7 @@ def loop(cell, params, xs, state, reverse):
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("make", [min_gru, lru])
+@pytest.mark.parametrize("make", [min_gru, lru, functools.partial(delta_rule, key_size=3)])
 def test_in_one_scan(make, reverse):
     cell, params, xs, state = setting(make(D, H, **F64))
     run = functools.partial(unroll_parallel, cell, mask=MASK, resets=RESETS, reverse=reverse)

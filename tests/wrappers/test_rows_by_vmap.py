@@ -14,6 +14,7 @@ from recurrent.wrappers import clip_state_gradients
 
 T, B = 4, 3
 PLAIN = ("elman", "lstm", "gru", "diagonal", "lru", "min_", "output_recurrence", "layer_norm", "deep_transition")
+PLAIN += ("leaky", "time_skip", "clockwork")
 WRAPPERS = {name: factory for name, factory in CELLS.items() if not name.startswith(PLAIN)}
 WRAPPERS["clip_state_gradients"] = lambda **options: clip_state_gradients(lstm(INPUT, 4, **options), 0.1)
 

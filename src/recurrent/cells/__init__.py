@@ -12,7 +12,15 @@ A size that is not a positive integer, params of another cell, and inputs of ano
 recurrence of your own is `Cell(init, initial_state, step)`; `check_gradients` proves its gradient.
 """
 
+from recurrent.cells._clockwork import ClockworkParams, ClockworkState, clockwork, clockwork_step
 from recurrent.cells._deep_transition import DeepTransitionParams, deep_transition, deep_transition_step
+from recurrent.cells._delta_rule import (
+    DeltaRuleParams,
+    delta_rule,
+    delta_rule_coefficients,
+    delta_rule_output,
+    delta_rule_step,
+)
 from recurrent.cells._elman import ElmanDeltas, ElmanParams, ElmanTape, elman, elman_adjoint, elman_step
 from recurrent.cells._gru import (
     GRUDeltas,
@@ -34,6 +42,7 @@ from recurrent.cells._layer_norm import (
     layer_norm_lstm,
     layer_norm_lstm_step,
 )
+from recurrent.cells._leaky import LeakyParams, leaky, leaky_step
 from recurrent.cells._linear import DiagonalParams, diagonal, diagonal_coefficients
 from recurrent.cells._lru import LRUParams, LRUState, lru, lru_coefficients, lru_output
 from recurrent.cells._lstm import (
@@ -47,6 +56,8 @@ from recurrent.cells._lstm import (
     lstm_step,
     split_lstm_gates,
 )
+from recurrent.cells._lstm_variant import LSTMStateWithGates, LSTMVariantParams, lstm_variant, lstm_variant_step
+from recurrent.cells._mgu import MGUParams, mgu, mgu_step
 from recurrent.cells._minimal import (
     MinGRUParams,
     MinLSTMParams,
@@ -55,6 +66,7 @@ from recurrent.cells._minimal import (
     min_lstm,
     min_lstm_coefficients,
 )
+from recurrent.cells._mlstm import MLSTMParams, MLSTMState, mlstm, mlstm_parallel, mlstm_step
 from recurrent.cells._modrelu import modrelu, modrelu_step
 from recurrent.cells._output_recurrence import (
     OutputRecurrenceParams,
@@ -62,9 +74,14 @@ from recurrent.cells._output_recurrence import (
     output_recurrence_step,
     teacher_forced,
 )
+from recurrent.cells._slstm import SLSTMParams, SLSTMState, slstm, slstm_step
+from recurrent.cells._time_skip import TimeSkipParams, time_skip, time_skip_step
 
 __all__ = [
+    "ClockworkParams",
+    "ClockworkState",
     "DeepTransitionParams",
+    "DeltaRuleParams",
     "DiagonalParams",
     "ElmanDeltas",
     "ElmanParams",
@@ -79,15 +96,30 @@ __all__ = [
     "LSTMGates",
     "LSTMParams",
     "LSTMState",
+    "LSTMStateWithGates",
     "LSTMTape",
+    "LSTMVariantParams",
     "LayerNormGRUParams",
     "LayerNormLSTMParams",
+    "LeakyParams",
+    "MGUParams",
+    "MLSTMParams",
+    "MLSTMState",
     "MinGRUParams",
     "MinLSTMParams",
     "OutputRecurrenceParams",
     "ResetAfterGRUParams",
+    "SLSTMParams",
+    "SLSTMState",
+    "TimeSkipParams",
+    "clockwork",
+    "clockwork_step",
     "deep_transition",
     "deep_transition_step",
+    "delta_rule",
+    "delta_rule_coefficients",
+    "delta_rule_output",
+    "delta_rule_step",
     "diagonal",
     "diagonal_coefficients",
     "elman",
@@ -101,21 +133,34 @@ __all__ = [
     "layer_norm_gru_step",
     "layer_norm_lstm",
     "layer_norm_lstm_step",
+    "leaky",
+    "leaky_step",
     "lru",
     "lru_coefficients",
     "lru_output",
     "lstm",
     "lstm_adjoint",
     "lstm_step",
+    "lstm_variant",
+    "lstm_variant_step",
+    "mgu",
+    "mgu_step",
     "min_gru",
     "min_gru_coefficients",
     "min_lstm",
     "min_lstm_coefficients",
+    "mlstm",
+    "mlstm_parallel",
+    "mlstm_step",
     "modrelu",
     "modrelu_step",
     "output_recurrence",
     "output_recurrence_step",
+    "slstm",
+    "slstm_step",
     "split_gru_gates",
     "split_lstm_gates",
     "teacher_forced",
+    "time_skip",
+    "time_skip_step",
 ]

@@ -13,8 +13,11 @@ from recurrent import checks, pytrees
 from recurrent.initializers import Fused, Initializer, PerGate, draw_bias, draw_blocks
 from recurrent.types import Cell, InitFn, LinearForm, State, StepFn
 
-StateFn = Callable[[Callable[[int], Array]], State]
-"""Makes a state of a function that makes its leaves; every leaf is a buffer of its own, so that all can be donated."""
+StateFn = Callable[[Callable[..., Array]], State]
+"""Makes a state of a function from the shape of a leaf in one row to the leaf, such as `zeros(hidden_size)`.
+
+Every leaf is a buffer of its own, so that all can be donated.
+"""
 
 
 def checked_cell(name: str, params_type: type, sizes: dict[str, int], init: InitFn, state: StateFn, step: StepFn) -> Cell:
@@ -25,7 +28,7 @@ def checked_cell(name: str, params_type: type, sizes: dict[str, int], init: Init
       params_type: a NamedTuple whose annotations give the shapes.
       sizes: by their names in those annotations; "input" is the width of x_t.
       init: draws the parameters.
-      state: makes the state from a function of the width of a leaf.
+      state: makes the state from a function of the axes of a leaf behind those of the batch.
       step: `(params, state, x_t) -> (state, y_t)`.
 
     Raises:
@@ -36,7 +39,7 @@ def checked_cell(name: str, params_type: type, sizes: dict[str, int], init: Init
     def initial_state(params, batch_shape=()):
         checks.params(name, params, params_type, **sizes)
         dtype = pytrees.at_least_float32(jax.tree.leaves(params)[0].dtype)
-        return state(lambda width: jnp.zeros((*batch_shape, width), dtype))
+        return state(lambda *shape: jnp.zeros((*batch_shape, *shape), dtype))
 
     def checked_step(params, state, x_t):
         checks.params(name, params, params_type, **sizes)

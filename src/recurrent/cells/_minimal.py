@@ -41,6 +41,7 @@ def min_gru(
     hidden_size: int,
     *,
     candidate: Candidate = "identity",
+    negative_eigenvalues: bool = False,
     kernel_init: Initializer | Fused = glorot_uniform,
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
@@ -49,12 +50,17 @@ def min_gru(
     """h_t = (1 - z_t) ⊙ h_{t-1} + z_t ⊙ n_t, y_t = h_t, with z_t = σ(x_t U_z + b_z) and n_t = g(x_t U_n + b_n).
 
     2h(d + 1) parameters. The candidate's g is the "identity" or "positive", k + 1/2 above 0 and σ(k) below, which the published
-    log-space recurrence needs; this form gives the same values, and takes any h_0. The other options are those of all cells.
+    log-space recurrence needs; this form gives the same values, and takes any h_0. With `negative_eigenvalues` the factor of
+    h_{t-1} is 1 - 2z_t, in (-1, 1) instead of (0, 1), so that a unit can change its sign, which parity takes: h_t is no mean of
+    h_{t-1} and n_t any more. The other options are those of all cells.
 
-    Reference: Feng et al. (2024), Were RNNs all we needed?, section 3.1 and appendix B.
+    Reference: Feng et al. (2024), Were RNNs all we needed?, section 3.1 and appendix B; Grazzi et al. (2025), Unlocking
+    state-tracking in linear RNNs through negative eigenvalues (1 - 2z).
     """
+    checks.choice("min_gru: negative_eigenvalues", negative_eigenvalues, (True, False))
     options = (candidate, kernel_init, bias_init, dtype, param_dtype)
-    return _gated("min_gru", MinGRUParams, 2, input_size, hidden_size, min_gru_coefficients, *options)
+    coefficients = functools.partial(min_gru_coefficients, negative_eigenvalues=negative_eigenvalues)
+    return _gated("min_gru", MinGRUParams, 2, input_size, hidden_size, coefficients, *options)
 
 
 @remembered
@@ -79,12 +85,17 @@ def min_lstm(
 
 
 def min_gru_coefficients(
-    params: MinGRUParams, xs: Array, candidate: Candidate = "identity", dtype: DTypeLike | None = None
+    params: MinGRUParams,
+    xs: Array,
+    candidate: Candidate = "identity",
+    dtype: DTypeLike | None = None,
+    negative_eigenvalues: bool = False,
 ) -> tuple[Array, Array]:
-    """a_t = 1 - z_t, b_t = z_t ⊙ n_t."""
+    """a_t = 1 - z_t, or 1 - 2z_t with negative eigenvalues; b_t = z_t ⊙ n_t."""
     z, n = jnp.split(add_bias(dot(xs, params.input_kernel, dtype), params.bias), 2, axis=-1)
-    # 1 - z as σ(-·): a subtraction would lose the small ones
-    return sigmoid(-z), sigmoid(z) * CANDIDATES[candidate](n)
+    # 1 - z as σ(-·) and 1 - 2z as tanh(-·/2): a subtraction would lose the small ones
+    kept = jnp.tanh(-z / 2) if negative_eigenvalues else sigmoid(-z)
+    return kept, sigmoid(z) * CANDIDATES[candidate](n)
 
 
 def min_lstm_coefficients(

@@ -19,6 +19,7 @@ key draw the same numbers: split it.
 """
 
 from recurrent.wrappers._clip_state_gradients import clip_state_gradients
+from recurrent.wrappers._dilated import dilated
 from recurrent.wrappers._emit import emit_both, emit_state
 from recurrent.wrappers._learned_state import LearnedStateParams, learned_state
 from recurrent.wrappers._mlp import MLPCellParams, mlp_input, mlp_output
@@ -35,6 +36,7 @@ __all__ = [
     "ResidualParams",
     "clip_state_gradients",
     "dense_skip",
+    "dilated",
     "dropout",
     "emit_both",
     "emit_state",

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 _TRIALS, _CELLS = "experiments/digits/trials.py", "experiments/digits/cells.py"
-_COMPARISONS = "experiments/digits/comparisons.py"
+_COMPARISONS, _INITIALIZERS = "experiments/digits/comparisons.py", "initializers.py"
 _LEAK = ("test_digits.py::test_networks_learn_nothing_of_the_digits_they_are_tested_on",)
 _CHOICE = ("test_digits.py::test_the_learning_rate_is_chosen_on_validation_digits_alone",)
 _GATES = ("test_digits.py::test_only_update_gates_start_out_remembering",)
@@ -47,16 +47,16 @@ MUTANTS = (
     ),
     Mutant(
         "digits: the bias of another gate",
-        _CELLS,
-        "(zeros, remembering(steps), zeros)",
-        "(remembering(steps), zeros, zeros)",
+        _INITIALIZERS,
+        "PerGate((zeros, renew, zeros))",
+        "PerGate((renew, zeros, zeros))",
         _GATES,
     ),
     Mutant(
         "digits: gates that start out forgetting",
-        _CELLS,
-        "return -jnp.log(",
-        "return jnp.log(",
+        _INITIALIZERS,
+        "PerGate((zeros, renew, zeros))",
+        "PerGate((zeros, keep, zeros))",
         _GATES,
     ),
     Mutant(
