@@ -1,6 +1,8 @@
 """Every public cell with a small factory: what the contract tests run over."""
 
+import inspect
 from collections.abc import Callable
+from types import ModuleType
 
 import jax
 import jax.numpy as jnp
@@ -94,3 +96,9 @@ LINEAR = {"diagonal", "lru", "lru-dense", "min_gru", "min_lstm", "delta_rule"}
 
 NOT_A_PLAIN_CELL = {"clip_state_gradients"}
 """Returns a cell whose gradient is deliberately not that of its step; tested on its own."""
+
+
+def cell_makers(room: ModuleType) -> list[str]:
+    """The names in a room of the functions that return a cell."""
+    functions = {name: getattr(room, name) for name in room.__all__ if inspect.isfunction(getattr(room, name))}
+    return [name for name, made in functions.items() if inspect.signature(made).return_annotation is Cell]

@@ -1,7 +1,6 @@
 """The contract of `Cell`, for every public cell: values, masks, resets, direction, chunks, gradients, dtypes, lowering."""
 
 import functools
-import inspect
 import pickle
 
 import jax
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import floats, perturbed, random_array, relative_error
 from jax import export
-from registry import CELLS, INPUT, KINDS, LINEAR, NOT_A_PLAIN_CELL, VARIANTS
+from registry import CELLS, INPUT, KINDS, LINEAR, NOT_A_PLAIN_CELL, VARIANTS, cell_makers
 
 import recurrent
 from recurrent import check_gradients, unroll
@@ -57,11 +56,6 @@ def name(request):
 
 def assert_close(found, expected, tolerance=1e-10):
     assert relative_error(found, expected) <= tolerance
-
-
-def cell_makers(room):
-    functions = {name: getattr(room, name) for name in room.__all__ if inspect.isfunction(getattr(room, name))}
-    return [name for name, made in functions.items() if inspect.signature(made).return_annotation is recurrent.Cell]
 
 
 def test_every_public_cell_is_registered():
