@@ -33,8 +33,14 @@ def courses_of(results: Results, name: str) -> list[np.ndarray]:
 def finding(results: Results) -> str:
     """Says which networks solved the task in every seed, and where the LSTM stayed."""
     worst = {name: max(map(best_share, courses_of(results, name))) for name in NETWORKS}
-    solved = [name for name in NETWORKS if worst[name] <= 0.01]
-    others = ", ".join(solved) if 0 < len(solved) < len(NETWORKS) else "all networks" if solved else "no network"
+    solved = [f"{name.replace(', ', ' (')})" for name in NETWORKS if worst[name] <= 0.01]
+    others = (
+        " and ".join(", ".join(solved).rsplit(", ", 1))
+        if 0 < len(solved) < len(NETWORKS)
+        else "all networks"
+        if solved
+        else "no network"
+    )
     lstm = min(map(best_share, courses_of(results, LSTM)))
     return (
         f"Across {results.curves['length']:g} blanks, {others} reached 1 % of the loss without memory in every seed; the LSTM "
@@ -45,15 +51,20 @@ def finding(results: Results) -> str:
 def _courses(axis: Any, results: Results) -> None:
     longest = 0
     for name, colour in LOOKS.items():
-        for i, shares in enumerate(courses_of(results, name)):
+        for shares in courses_of(results, name):
             updates = EVERY * np.arange(1, 1 + len(shares))
-            axis.plot(updates, np.clip(shares, 1e-3, 4), color=colour, linewidth=1.2, label=None if i else name)
+            axis.plot(updates, np.clip(shares, 1e-3, 4), color=colour, linewidth=1.2)
             longest = max(longest, updates[-1])
     axis.axhline(1, color="0.4", linestyle="--", linewidth=1)
     axis.axhline(0.01, color="0.4", linestyle=":", linewidth=1)
     axis.text(longest, 1.06, "best answer without memory", ha="right", va="bottom", fontsize=9, color="0.3")
-    axis.set(xscale="log", yscale="log", xlabel="updates", ylabel="loss / loss without memory", title="(a) every seed")
-    axis.legend(loc="lower left")
+    axis.set(
+        xscale="log",
+        yscale="log",
+        xlabel="updates",
+        ylabel="loss / loss without memory",
+        title="(a) every seed, colours as in (b)",
+    )
 
 
 def _ends(axis: Any, results: Results) -> None:
