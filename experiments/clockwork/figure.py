@@ -66,4 +66,4 @@ def _ends(axis: Any, results: Results) -> None:
             spread = [[middle - max(low, middle / 10)], [min(high, middle * 10) - middle]]
             axis.errorbar(i + shift, middle, yerr=spread, fmt=marker, color=colour, capsize=3)
     axis.set_xticks(range(len(COLOURS)), list(COLOURS))
-    axis.set(yscale="log", ylabel="error at the end", title="(c) seeds: published (o), chosen rate (△)")
+    axis.set(yscale="log", ylabel="error at the end", title="(c) rates: ○ published, △ chosen")
