@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 LEVEL = 0.95
 
@@ -46,3 +46,25 @@ def of_items(values: np.ndarray, groups: np.ndarray | None = None, seed: int = 0
     means = [times @ sums / (times @ counts) for times in chosen]
     low, high = np.quantile(means, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return Interval(float(low), float(values.mean()), float(high))
+
+
+def of_share(successes: int, trials: int) -> Interval:
+    """Wilson's 95 % interval of the chance of success in independent trials; the middle is the share that succeeded.
+
+    Reference: Wilson (1927), Probable inference, the law of succession, and statistical inference.
+    """
+    share, square = successes / trials, float(ndtri((1 + LEVEL) / 2)) ** 2 / trials
+    centre = (share + square / 2) / (1 + square)
+    half = (square * share * (1 - share) + square**2 / 4) ** 0.5 / (1 + square)
+    return Interval(max(centre - half, 0.0), share, min(centre + half, 1.0))
+
+
+def of_difference(first: Interval, second: Interval) -> Interval:
+    """Newcombe's 95 % interval of the first chance minus the second one, from those of `of_share`, of independent trials.
+
+    Reference: Newcombe (1998), Interval estimation for the difference between independent proportions, method 10.
+    """
+    middle = first.middle - second.middle
+    below = np.hypot(first.middle - first.low, second.high - second.middle)
+    above = np.hypot(first.high - first.middle, second.middle - second.low)
+    return Interval(float(middle - below), middle, float(middle + above))

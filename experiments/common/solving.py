@@ -77,7 +77,6 @@ class Setting(NamedTuple):
       objective: what is minimised; a function at the top of a module, or an object that compares by value.
       confirmed: fresh sequences of a second test, which counts in the place of every one that is passed; none if 0.
       readout_init: draws the kernel of the readout; N(0, 1 / hidden) if None.
-      stretch: updates that share a length, a divisor of `every`, which it is if None.
     """
 
     cell: Cell
@@ -91,7 +90,6 @@ class Setting(NamedTuple):
     objective: Objective = task_loss
     confirmed: int = 0
     readout_init: Initializer | None = None
-    stretch: int | None = None
 
 
 class Course(NamedTuple):
@@ -141,14 +139,13 @@ def solve(
     k_network, k_updates, k_tests, k_lengths = jax.random.split(jax.random.key(seed), 4)
     network = first_network(setting, k_network)
     state, found = start(network, setting.descent.optimizer(rate)), []
-    count, stretch = -(-updates // setting.every), setting.stretch or setting.every
-    chosen = np.asarray(jax.random.randint(k_lengths, (count, setting.every // stretch), 0, len(setting.lengths)))
+    count = -(-updates // setting.every)
+    chosen = np.asarray(jax.random.randint(k_lengths, (count,), 0, len(setting.lengths)))
     with tqdm(total=count * setting.every, desc=f"{label}: compiling", unit="update", leave=False) as progress:
         for i in range(count):
             keys = jax.random.split(jax.random.fold_in(k_updates, i), setting.every)
-            for which, some in zip(chosen[i], keys.reshape(-1, stretch), strict=True):
-                # a program is compiled for one length, and serves all settings that differ in their other lengths
-                state = _advance(setting._replace(lengths=(setting.lengths[which],)), state, jnp.float32(rate), some)
+            # a program is compiled for one length, and serves all settings that differ in their other lengths
+            state = _advance(setting._replace(lengths=(setting.lengths[chosen[i]],)), state, jnp.float32(rate), keys)
             found.append(_tested(setting, state.params, jax.random.fold_in(k_tests, i)))
             progress.set_description(label, refresh=False)
             progress.set_postfix(loss=f"{found[-1][0]:.4g}", wrong=f"{found[-1][1]:.3g}")

@@ -36,3 +36,19 @@ def test_groups_may_have_different_sizes():
     assert found.middle == 0.5
     assert found.low == 0  # "b" drawn three times
     assert found.high == 1
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 8), (3, 8), (8, 8), (1, 10_000)])
+def test_the_interval_of_a_share_is_wilsons(successes, trials):
+    expected = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    found = intervals.of_share(successes, trials)
+    np.testing.assert_allclose(found, (expected.low, successes / trials, expected.high), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"), [((56, 70), (48, 80), 0.0524, 0.3339), ((9, 10), (3, 10), 0.1705, 0.8090)]
+)
+def test_the_interval_of_a_difference_of_shares_is_that_of_newcombes_table(first, second, low, high):
+    found = intervals.of_difference(intervals.of_share(*first), intervals.of_share(*second))
+    np.testing.assert_allclose((found.low, found.high), (low, high), atol=5e-5)
+    assert found.middle == pytest.approx(first[0] / first[1] - second[0] / second[1])
