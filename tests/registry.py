@@ -31,6 +31,7 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "lru": lambda **kw: cells.lru(INPUT, HIDDEN, **kw),
     "lru-dense": lambda **kw: cells.lru(INPUT, HIDDEN, output_size=2, skip="dense", **kw),
     "min_gru": lambda **kw: cells.min_gru(INPUT, HIDDEN, **kw),
+    "min_gru-negative": lambda **kw: cells.min_gru(INPUT, HIDDEN, negative_eigenvalues=True, **kw),
     "min_lstm": lambda **kw: cells.min_lstm(INPUT, HIDDEN, candidate="positive", **kw),
     "slstm": lambda **kw: cells.slstm(INPUT, HIDDEN, **kw),
     "slstm-exp": lambda **kw: cells.slstm(INPUT, HIDDEN, forget="exp", **kw),
@@ -91,7 +92,7 @@ VARIANTS = {
 KINDS = {"elman-tanh", "lstm", "lru", "mlstm", "stack", "dropout", "learned_state", "output_recurrence"}
 """One cell of each kind of state: an array, a pair, complex numbers, a matrix, a tree, random keys, a parameter, an output."""
 
-LINEAR = {"diagonal", "lru", "lru-dense", "min_gru", "min_lstm", "delta_rule"}
+LINEAR = {"diagonal", "lru", "lru-dense", "min_gru", "min_gru-negative", "min_lstm", "delta_rule"}
 """Cells that have a linear form."""
 
 NOT_A_PLAIN_CELL = {"clip_state_gradients"}

@@ -13,6 +13,7 @@ _RING = (
     "test_lru_variances.py",
 )
 _LOG_SPACE = ("test_parallel.py::test_positive_gated_cells_equal_their_log_space_form",)
+_MIN_GRU = ("test_minimal.py::test_the_min_gru_with_negative_eigenvalues_against_its_equation",)
 _FORCED = (
     "test_teacher_forcing.py::test_teacher_forcing_equals_the_cell_fed_with_targets_and_has_no_loop",
     "test_output_recurrence.py",
@@ -233,6 +234,20 @@ MUTANTS = (
         "return sigmoid(odds), sigmoid(-odds) * CANDIDATES[candidate](n)",
         "return sigmoid(-odds), sigmoid(odds) * CANDIDATES[candidate](n)",
         _LOG_SPACE,
+    ),
+    Mutant(
+        "negative eigenvalues twice as steep",
+        "cells/_minimal.py",
+        "jnp.tanh(-z / 2) if",
+        "jnp.tanh(-z) if",
+        _MIN_GRU,
+    ),
+    Mutant(
+        "negative eigenvalues leave less of the candidate",
+        "cells/_minimal.py",
+        "return kept, sigmoid(z) *",
+        "return kept, (1 - kept) *",
+        _MIN_GRU,
     ),
     Mutant(
         "the positive candidate jumps at 0",
