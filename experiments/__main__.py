@@ -40,7 +40,7 @@ def print_list() -> None:
 
 def refuse(name: str) -> None:
     """Exits with the experiments whose names are nearest, and all of them."""
-    near = difflib.get_close_matches(name, all_names(), cutoff=0.5)
+    near = difflib.get_close_matches(name, all_names())
     suggestion = f"; did you mean {' or '.join(near)}?" if near else ""
     sys.exit(f"error: there is no experiment {name!r}{suggestion}\nall: {', '.join(all_names())}")
 

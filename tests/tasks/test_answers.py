@@ -18,7 +18,7 @@ XS = np.zeros((T, B, 1), np.float32)
 
 def test_classes_cost_their_negative_log_probability():
     task = tasks.temporal_order()
-    targets = np.where(MASK, RNG.integers(0, K, (T, B)), 0)
+    targets = np.where(MASK, np.random.default_rng(1).integers(0, K, (T, B)), 0)
     expected, wrong = [], np.zeros(B, bool)
     for t, b in np.argwhere(MASK):
         weights = np.exp(OUTPUTS[t, b])
@@ -31,7 +31,7 @@ def test_classes_cost_their_negative_log_probability():
 
 def test_sets_cost_a_cross_entropy_per_symbol():
     task = tasks.brackets()
-    targets = MASK[..., None] & (RNG.random((T, B, K)) < 0.5)
+    targets = MASK[..., None] & (np.random.default_rng(2).random((T, B, K)) < 0.5)
     expected, wrong = [], np.zeros(B, bool)
     for t, b in np.argwhere(MASK):
         p = 1 / (1 + np.exp(-OUTPUTS[t, b]))
@@ -46,8 +46,9 @@ def test_sets_cost_a_cross_entropy_per_symbol():
 
 def test_numbers_cost_their_squared_error():
     task = tasks.adding()
-    targets = np.where(MASK, RNG.random((T, B)), 0)[..., None].astype(np.float32)
-    outputs = targets + 0.2 * RNG.normal(size=(T, B, 1))
+    rng = np.random.default_rng(3)
+    targets = np.where(MASK, rng.random((T, B)), 0)[..., None].astype(np.float32)
+    outputs = targets + 0.2 * rng.normal(size=(T, B, 1))
     squares = np.where(MASK, (outputs - targets)[..., 0] ** 2, 0)
     batch = Batch(XS, targets, MASK)
     np.testing.assert_allclose(task.loss(outputs, batch), squares.sum() / MASK.sum(), rtol=1e-12)
