@@ -53,7 +53,7 @@ from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import count
 from experiments.common.options import check_counts, check_rates
 from experiments.common.parts import Part, compute_now
-from experiments.common.solving import Setting, solve
+from experiments.common.solving import CHOICE, Setting, solve
 
 LENGTHS = (50, 100, 200)
 """Steps for which the criteria are stated."""
@@ -61,8 +61,6 @@ STUCK = 0.5
 """Share of the variance above which nothing was learnt that is worth the name."""
 LOOSE = 0.12
 """Share of the variance, a squared error of 0.02, to which published curves are compared."""
-CHOICE = 1_000_000
-"""What is added to the seed to choose learning rates."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,6 +38,7 @@ from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import Interval, of_mean
 from experiments.common.options import check_counts, check_positive, check_rates
 from experiments.common.parts import Part, compute_now
+from experiments.common.solving import CHOICE
 
 HALF = 0.5
 """The largest ratio of errors, clockwork to tanh."""
@@ -82,7 +83,7 @@ class Config:
 def run(config: Config, part: Part = compute_now) -> Results:
     """Trains all networks at the published rate and at the chosen one."""
     targets = draw_targets(config, config.seed, config.seeds)
-    others = draw_targets(config, config.seed + 1_000_000, CHOOSING)
+    others = draw_targets(config, config.seed + CHOICE, CHOOSING)
     rows, curves = [], {"targets": targets, "periods": np.array(config.periods)}
     for name, kind in NETWORKS.items():
         file = name.replace(" ", "_")

@@ -18,6 +18,9 @@ from recurrent import Cell, clip_by_global_norm, unroll
 from recurrent.initializers import Initializer
 from recurrent.tasks import Batch, Task
 
+CHOICE = 1_000_000
+"""What is added to the seed of a run where learning rates are chosen."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Descent:

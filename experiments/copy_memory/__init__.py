@@ -43,10 +43,10 @@ from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import count
 from experiments.common.options import check_counts, check_rates
 from experiments.common.parts import Part, compute_now
-from experiments.common.solving import Setting, solve
+from experiments.common.solving import CHOICE, Setting, solve
 from experiments.copy_memory.figure import plot
 from experiments.copy_memory.networks import EVERY, LSTM, NETWORKS, TASK, make_setting
-from experiments.copy_memory.scores import best_share
+from experiments.copy_memory.scores import best_share, courses_of
 
 LENGTH = 100
 """Blanks for which the criteria are stated."""
@@ -54,8 +54,6 @@ STUCK, SOLVED, ESCAPED = 0.95, 0.01, 0.10
 """Shares of the memoryless loss: above the first nothing was learnt, below the second the task was; the last is chrono's."""
 DONE = 0.008
 """Where a training ends early."""
-CHOICE = 1_000_000
-"""What is added to the seed to choose learning rates."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,13 +105,11 @@ def run(config: Config, part: Part = compute_now) -> Results:
         if len(rates) > 1:
             found = part(f"rate_{label}", lambda s=setting, r=rates, n=name: _choose(config, s, r, n, level))
             rate, curves[f"choice/{name}"] = float(found["rate"]), found["shares"]
-        shares = []
         for seed in range(config.seeds):
             compute = functools.partial(_train, setting, config.seed + seed, rate, updates, f"{name}, seed {seed}", level)
-            found = part(f"{label}_{seed}", compute)
-            curves[f"share/{name}/{seed}"] = found["shares"]
-            shares.append(best_share(found["shares"]))
-        reached = [_updates_to(curves[f"share/{name}/{seed}"], SOLVED) for seed in range(config.seeds)]
+            curves[f"share/{name}/{seed}"] = part(f"{label}_{seed}", compute)["shares"]
+        courses = courses_of(curves, name)
+        shares, reached = list(map(best_share, courses)), [_updates_to(course, SOLVED) for course in courses]
         rows.append(
             {
                 "network": name,
@@ -152,7 +148,7 @@ def check(config: Config, results: Results) -> list[Check]:
     default = Config()
     if (config.length, config.updates, config.chrono_updates) != (LENGTH, default.updates, default.chrono_updates):
         return []
-    found = {name: [best_share(results.curves[f"share/{name}/{seed}"]) for seed in range(config.seeds)] for name in NETWORKS}
+    found = {name: [best_share(shares) for shares in courses_of(results.curves, name)] for name in NETWORKS}
     solving = [name for name, kind in NETWORKS.items() if kind.orthogonal]
     return [
         at_least(f"(1) {LSTM}: best seed's share of the memoryless loss", min(found[LSTM]), STUCK),

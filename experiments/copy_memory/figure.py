@@ -8,7 +8,7 @@ import numpy as np
 from experiments.common.experiment import Results
 from experiments.common.figures import PALETTE, WIDTH, headline
 from experiments.copy_memory.networks import EVERY, LSTM, NETWORKS
-from experiments.copy_memory.scores import best_share
+from experiments.copy_memory.scores import best_share, courses_of
 
 LOOKS = dict(zip(NETWORKS, PALETTE, strict=False))
 
@@ -24,15 +24,9 @@ def plot(results: Results) -> Any:
     return figure
 
 
-def courses_of(results: Results, name: str) -> list[np.ndarray]:
-    """Shares of the memoryless loss, one array per seed."""
-    prefix = f"share/{name}/"
-    return [results.curves[key] for key in sorted(results.curves) if key.startswith(prefix)]
-
-
 def finding(results: Results) -> str:
     """Says which networks solved the task in every seed, and where the LSTM stayed."""
-    worst = {name: max(map(best_share, courses_of(results, name))) for name in NETWORKS}
+    worst = {name: max(map(best_share, courses_of(results.curves, name))) for name in NETWORKS}
     solved = [f"{name.replace(', ', ' (')})" for name in NETWORKS if worst[name] <= 0.01]
     others = (
         " and ".join(", ".join(solved).rsplit(", ", 1))
@@ -41,7 +35,7 @@ def finding(results: Results) -> str:
         if solved
         else "no network"
     )
-    lstm = min(map(best_share, courses_of(results, LSTM)))
+    lstm = min(map(best_share, courses_of(results.curves, LSTM)))
     return (
         f"Across {results.curves['length']:g} blanks, {others} reached 1 % of the loss without memory in every seed; the LSTM "
         f"with bias 1 got to {100 * lstm:.3g} % at best, with chrono bias to {100 * worst['LSTM, chrono']:.3g} % at worst"
@@ -51,7 +45,7 @@ def finding(results: Results) -> str:
 def _courses(axis: Any, results: Results) -> None:
     longest = 0
     for name, colour in LOOKS.items():
-        for shares in courses_of(results, name):
+        for shares in courses_of(results.curves, name):
             updates = EVERY * np.arange(1, 1 + len(shares))
             axis.plot(updates, np.clip(shares, 1e-3, 4), color=colour, linewidth=1.2)
             longest = max(longest, updates[-1])
@@ -69,7 +63,7 @@ def _courses(axis: Any, results: Results) -> None:
 
 def _ends(axis: Any, results: Results) -> None:
     for i, (name, colour) in enumerate(LOOKS.items()):
-        ends = [best_share(shares) for shares in courses_of(results, name)]
+        ends = [best_share(shares) for shares in courses_of(results.curves, name)]
         axis.plot(np.clip(ends, 1e-3, 4), np.full(len(ends), -i), "o", color=colour, markersize=6, alpha=0.8)
     axis.axvline(1, color="0.4", linestyle="--", linewidth=1)
     axis.axvline(0.01, color="0.4", linestyle=":", linewidth=1)

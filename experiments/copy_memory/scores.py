@@ -11,3 +11,9 @@ def best_share(shares: np.ndarray) -> float:
     width = min(NEIGHBOURS, len(shares))
     means = np.convolve(shares, np.full(width, 1 / width), mode="valid")
     return float(np.min(means[np.isfinite(means)], initial=np.inf))
+
+
+def courses_of(curves: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
+    """Shares of the memoryless loss of one network, an array per seed."""
+    prefix = f"share/{name}/"
+    return [curves[key] for key in sorted(curves) if key.startswith(prefix)]

@@ -51,7 +51,7 @@ def apply(equation: Any, values: list[Any], rule: Callable | None = None) -> lis
     scope = str(equation.source_info.name_stack)
     with equation.ctx.manager, jax.named_scope(scope) if scope else contextlib.nullcontext():
         if equation.primitive.name in INLINED:
-            inner = equation.params["jaxpr"] if "jaxpr" in equation.params else equation.params["call_jaxpr"]
+            inner = _inner(equation)
             return evaluate(inner.jaxpr, inner.consts, values, rule)
         results = equation.primitive.bind(*values, **equation.primitive.get_bind_params(equation.params))
     return list(results) if equation.primitive.multiple_results else [results]
@@ -110,5 +110,9 @@ def _worth_making_once(equations: Sequence[Any], known: set[Any]) -> list[Any]:
 def _is_heavy(equation: Any) -> bool:
     if equation.primitive.name not in INLINED:
         return equation.primitive.name in HEAVY
-    inner = equation.params["jaxpr"] if "jaxpr" in equation.params else equation.params["call_jaxpr"]
-    return any(map(_is_heavy, inner.jaxpr.eqns))
+    return any(map(_is_heavy, _inner(equation).jaxpr.eqns))
+
+
+def _inner(equation: Any) -> Any:
+    """The program that a call runs."""
+    return equation.params["jaxpr" if "jaxpr" in equation.params else "call_jaxpr"]

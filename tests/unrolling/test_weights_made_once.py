@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from helpers import perturbed, random_array, relative_error
+from helpers import equations, perturbed, random_array, relative_error
 
 from recurrent import Cell, elman, unroll
 from recurrent.parametrizations import exponential
@@ -17,12 +17,7 @@ T, B, D, H = 5, 2, 3, 4
 
 def operations(jaxpr):
     """Names of all operations, those of inner programs included."""
-    for equation in jaxpr.eqns:
-        yield equation.primitive.name
-        for value in equation.params.values():
-            for inner in value if isinstance(value, tuple | list) else (value,):
-                if hasattr(inner := getattr(inner, "jaxpr", inner), "eqns"):
-                    yield from operations(inner)
+    return [equation.primitive.name for equation in equations(jaxpr)]
 
 
 def loop_of(cell, params, xs):
