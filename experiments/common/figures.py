@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.common.intervals import Interval
+
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
 WIDTH = 11.0
@@ -34,6 +36,15 @@ def headline(figure: Any, text: str) -> None:
     fewest = len(textwrap.wrap(text, LETTERS))
     widths = range(len(text) // fewest, LETTERS + 1)
     figure.suptitle("\n".join(next(lines for lines in (textwrap.wrap(text, w) for w in widths) if len(lines) == fewest)))
+
+
+def lead(found: Interval) -> str:
+    """A difference of accuracies in words, to stand before what was subtracted."""
+    if found.low > 0:
+        return f"{100 * found.middle:.0f} points ahead of"
+    if found.high < 0:
+        return f"{-100 * found.middle:.0f} points behind"
+    return "not told apart from"
 
 
 def running_mean(losses: np.ndarray, width: int) -> np.ndarray:

@@ -32,9 +32,10 @@ def split() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return images, labels, test_images, test_labels
 
 
-def read(images: np.ndarray, steps: int) -> Array:
-    """Images `[n, 64]` as sequences `[steps, n, 64 / steps]`."""
-    return jnp.asarray(images.reshape(len(images), steps, -1).swapaxes(0, 1))
+def read(images: np.ndarray | Array, steps: int, blanks: int = 0) -> Array:
+    """Images `[n, 64]` as sequences `[steps + blanks, n, 64 / steps]`; blank steps are 0."""
+    xs = jnp.asarray(images.reshape(len(images), steps, -1).swapaxes(0, 1))
+    return jnp.pad(xs, ((0, blanks), (0, 0), (0, 0)))
 
 
 def logistic_accuracy() -> float:

@@ -1,6 +1,6 @@
 """Which digits are learned, which choose settings, and which are tested."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold, train_test_split
@@ -15,6 +15,19 @@ class Split(NamedTuple):
     training: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+
+
+class Run(NamedTuple):
+    """What networks that are compared share: a split, and a seed for weights, batches and noise."""
+
+    split: Split
+    seed: int
+
+
+def draw_runs(config: Any, labels: np.ndarray) -> list[Run]:
+    """One run per seed and fold of `config.folds` and `config.seeds`; neighbours differ in the fold."""
+    splits = draw_splits(labels, config.folds, config.seed)
+    return [Run(splits[i % config.folds], 1000 * config.seed + i) for i in range(config.folds * config.seeds)]
 
 
 def draw_splits(labels: np.ndarray, folds: int, seed: int) -> list[Split]:

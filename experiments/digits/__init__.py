@@ -49,11 +49,12 @@ from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import Interval, of_mean
 from experiments.common.options import check_counts, check_rates
 from experiments.common.parts import Part, compute_now
-from experiments.common.splits import draw_splits
+from experiments.common.splits import Run, draw_runs
+from experiments.common.studies import TRIALS, Digits
 from experiments.digits.cells import NETWORKS, make_cell, size, width
 from experiments.digits.comparisons import LOGISTIC, OLDER, gain, growth, scores
 from experiments.digits.figure import plot
-from experiments.digits.trials import TRIALS, Digits, Run, Setting, study
+from experiments.digits.trials import Setting, study
 
 LONGEST = 128
 """Blank steps for which the criteria are stated."""
@@ -99,13 +100,6 @@ class Config:
 def settings(config: Config) -> list[Setting]:
     """Row by row with every delay, then pixel by pixel."""
     return [*(Setting("row by row", 8, delay) for delay in config.delays), OLDER]
-
-
-def draw_runs(config: Config, labels: np.ndarray) -> list[Run]:
-    """One run per seed and fold; neighbours differ in the fold."""
-    splits = draw_splits(labels, config.folds, config.seed)
-    count = config.folds * config.seeds
-    return [Run(splits[i % config.folds], 1000 * config.seed + i) for i in range(count)]
 
 
 def linear(digits: Digits, runs: Sequence[Run]) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from experiments.common.experiment import Results
-from experiments.common.figures import PALETTE, headline
+from experiments.common.figures import PALETTE, headline, lead
 from experiments.common.intervals import Interval, of_mean
 from experiments.digits.cells import NETWORKS
 from experiments.digits.comparisons import LOGISTIC, OLDER, gain, growth, scores
@@ -65,7 +65,7 @@ def _name_places(axis, settings: list[Setting]) -> None:
 
 def _finding(results: Results, settings: list[Setting]) -> str:
     first, last = settings[0], settings[-1]
-    gaussian, orthogonal = (_words(gain(results, last, GATED, f"tanh {matrix}")) for matrix in ("Gaussian", "orthogonal"))
+    gaussian, orthogonal = (lead(gain(results, last, GATED, f"tanh {matrix}")) for matrix in ("Gaussian", "orthogonal"))
     found = (
         f"{last.delay} blank steps after a digit, an orthogonal GRU that starts out remembering is {gaussian} a Gaussian tanh "
         f"network and {orthogonal} an orthogonal one"
@@ -75,11 +75,3 @@ def _finding(results: Results, settings: list[Setting]) -> str:
     change = growth(results, first, last, GATED, "tanh Gaussian")
     grows = "grows" if change.low > 0 else "shrinks" if change.high < 0 else "does not surely change"
     return f"{found}; its lead over the Gaussian one {grows} with the delay"
-
-
-def _words(found: Interval) -> str:
-    if found.low > 0:
-        return f"{100 * found.middle:.0f} points ahead of"
-    if found.high < 0:
-        return f"{-100 * found.middle:.0f} points behind"
-    return "not told apart from"

@@ -43,9 +43,9 @@ from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import check_counts, check_rates
 from experiments.common.parts import Part, compute_now
-from experiments.common.splits import draw_splits
+from experiments.common.splits import draw_runs
 from experiments.plates.comparisons import LABELS, at_never_trained, at_trained, gru_minus_convolution, lost_without_margin
-from experiments.plates.data import Digits, Run, trained_slots
+from experiments.plates.data import Digits, trained_slots
 from experiments.plates.figure import plot
 from experiments.plates.models import OLDER, candidates
 from experiments.plates.trials import study
@@ -93,12 +93,6 @@ class Config:
         if self.noise < 0:
             raise ValueError(f"--noise must be at least 0; got {self.noise}: try 0.1")
         check_rates(self, "0.001 0.01")
-
-
-def draw_runs(config: Config, labels: np.ndarray) -> list[Run]:
-    """One run per seed and fold; neighbours differ in the fold."""
-    splits = draw_splits(labels, config.folds, config.seed)
-    return [Run(splits[i % config.folds], 1000 * config.seed + i) for i in range(config.folds * config.seeds)]
 
 
 def run(config: Config, part: Part = compute_now) -> Results:

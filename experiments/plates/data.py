@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from experiments.common.splits import Split
+from experiments.common.splits import Run
 
 
 class Digits(NamedTuple):
@@ -15,13 +15,6 @@ class Digits(NamedTuple):
 
     images: Array
     labels: Array
-
-
-class Run(NamedTuple):
-    """What models that are compared share: a split, and a seed for weights, batches and noise."""
-
-    split: Split
-    seed: int
 
 
 class Batches(NamedTuple):

@@ -11,8 +11,9 @@ from jax import Array
 from tqdm import tqdm
 
 from experiments.common.networks import Network
+from experiments.common.splits import Run
 from experiments.common.training import fitted
-from experiments.plates.data import Batches, Digits, Run, draw_batches, noisy_plates, trained_slots
+from experiments.plates.data import Batches, Digits, draw_batches, noisy_plates, trained_slots
 from experiments.plates.models import SHARED, WIDTH, Model
 from recurrent.losses import cross_entropy
 

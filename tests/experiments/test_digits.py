@@ -11,7 +11,9 @@ from runs import SMALL, finished, refused
 from experiments import digits
 from experiments.common import handwritten
 from experiments.common.experiment import Results
-from experiments.common.splits import Split, draw_splits
+from experiments.common.networks import draw
+from experiments.common.splits import Run, Split, draw_runs, draw_splits
+from experiments.common.studies import Digits, batches_of
 from experiments.digits import cells, comparisons, figure, trials
 
 pytestmark = [
@@ -28,7 +30,7 @@ TANH = cells.NETWORKS["tanh orthogonal"]
 def meaningless():
     """Random images with random labels: only who has seen a digit knows its label."""
     rng = np.random.default_rng(0)
-    return trials.Digits(jnp.asarray(rng.random((150, 64), np.float32)), jnp.asarray(rng.permutation(np.arange(150) % 10)))
+    return Digits(jnp.asarray(rng.random((150, 64), np.float32)), jnp.asarray(rng.permutation(np.arange(150) % 10)))
 
 
 def test_digits_runs(tmp_path, monkeypatch):
@@ -73,11 +75,11 @@ def test_every_digit_is_for_validation_or_tested_once():
 
 def test_a_digit_is_read_in_order_and_then_nothing():
     images = np.random.default_rng(0).random((5, 64), np.float32) + 1
-    rows = np.asarray(trials.sequences(jnp.asarray(images), trials.Setting("row by row", 8, 3)))
+    rows = np.asarray(handwritten.read(images, 8, 3))
     assert rows.shape == (11, 5, 8)
     np.testing.assert_array_equal(rows[2, 4], images[4, 16:24])
     assert not rows[8:].any()
-    pixels = np.asarray(trials.sequences(jnp.asarray(images), comparisons.OLDER))
+    pixels = np.asarray(handwritten.read(images, comparisons.OLDER.steps, comparisons.OLDER.delay))
     np.testing.assert_array_equal(pixels[:, 3, 0], images[3])
 
 
@@ -119,9 +121,9 @@ def test_recurrent_matrices_are_what_their_names_say():
 
 
 def test_networks_of_a_run_see_the_same_training_digits_and_runs_do_not():
-    runs = digits.draw_runs(digits.Config(), handwritten.load()[1])
+    runs = draw_runs(digits.Config(), handwritten.load()[1])
     assert len(runs) == len({run.seed for run in runs}) == 10
-    first, again, other = (trials.batches_of(run, 20, 8) for run in (runs[0], runs[0], runs[5]))
+    first, again, other = (batches_of(run, 20, 8) for run in (runs[0], runs[0], runs[5]))
     np.testing.assert_array_equal(first, again)
     assert runs[0].split is runs[5].split
     assert (first != other).any()
@@ -130,7 +132,7 @@ def test_networks_of_a_run_see_the_same_training_digits_and_runs_do_not():
 
 @pytest.mark.leaks
 def test_networks_learn_nothing_of_the_digits_they_are_tested_on(meaningless):
-    runs = digits.draw_runs(BRIEF, np.asarray(meaningless.labels))
+    runs = draw_runs(BRIEF, np.asarray(meaningless.labels))
     found = trials.study(BRIEF, TANH, SETTING, meaningless, runs)
     assert found["training"].min() > 0.8
     assert found["test"].mean() < 0.25
@@ -138,7 +140,7 @@ def test_networks_learn_nothing_of_the_digits_they_are_tested_on(meaningless):
 
 
 def test_logistic_regression_learns_nothing_of_the_digits_it_is_tested_on(meaningless):
-    runs = digits.draw_runs(BRIEF, np.asarray(meaningless.labels))
+    runs = draw_runs(BRIEF, np.asarray(meaningless.labels))
     found = digits.linear(meaningless, runs)
     assert found["training"].min() > 0.8
     assert found["test"].mean() < 0.25
@@ -149,8 +151,8 @@ def test_the_learning_rate_is_chosen_on_validation_digits_alone():
     split = Split(np.arange(100), np.arange(100, 150), np.arange(150, 200))
     labels = np.where(np.isin(np.arange(len(labels)), split.validation), (labels + 1) % 10, labels)
     config = dataclasses.replace(BRIEF, learning_rates=(0.01, 1e-6))
-    data = trials.Digits(jnp.asarray(images.reshape(-1, 64)), jnp.asarray(labels))
-    found = trials.study(config, TANH, SETTING, data, [trials.Run(split, seed) for seed in range(2)])
+    data = Digits(jnp.asarray(images.reshape(-1, 64)), jnp.asarray(labels))
+    found = trials.study(config, TANH, SETTING, data, [Run(split, seed) for seed in range(2)])
     assert found["rate"] == 1e-6  # to learn helps with all digits but these
     assert found["validation"][0].mean() < 0.05
 
@@ -158,9 +160,9 @@ def test_the_learning_rate_is_chosen_on_validation_digits_alone():
 def test_an_accuracy_is_that_of_every_single_digit():
     compiled = trials.functions("tanh", 32, SETTING)
     images, labels = (part[:40] for part in handwritten.load())
-    network = jax.tree.map(lambda leaf: 0 * leaf, trials.draw(cells.make_cell(TANH, 8, 32, 8), jax.random.key(0), 10, 32))
+    network = jax.tree.map(lambda leaf: 0 * leaf, draw(cells.make_cell(TANH, 8, 32, 8), jax.random.key(0), 10, 32))
     network = network._replace(bias=jnp.eye(10)[3])
-    data = trials.Digits(jnp.asarray(images.reshape(-1, 64)), jnp.asarray(labels))
+    data = Digits(jnp.asarray(images.reshape(-1, 64)), jnp.asarray(labels))
     assert float(compiled.accuracy(network, data)) == pytest.approx((labels == 3).mean())
 
 

@@ -12,7 +12,7 @@ from experiments import plates
 from experiments.common import handwritten
 from experiments.common.experiment import Results
 from experiments.common.networks import Network
-from experiments.common.splits import Split, draw_splits
+from experiments.common.splits import Run, Split, draw_splits
 from experiments.plates import comparisons, data, figure, models, trials
 
 pytestmark = [pytest.mark.xdist_group("names_plates"), pytest.mark.usefixtures("users_numerics")]
@@ -118,7 +118,7 @@ def test_variant_and_rate_are_chosen_on_validation_digits_alone():
     split = Split(np.arange(100), np.arange(100, 150), np.arange(150, 200))
     labels = np.where(np.isin(np.arange(len(labels)), split.validation), (labels + 1) % 10, labels)
     config = dataclasses.replace(BRIEF, learning_rates=(0.01, 1e-6))
-    runs = [data.Run(split, seed) for seed in range(2)]
+    runs = [Run(split, seed) for seed in range(2)]
     found = trials.study(config, MLP, data.Digits(jnp.asarray(images), jnp.asarray(labels)), runs, "mlp")
     assert found["rate"] == 1e-6  # to learn helps with all digits but these
 

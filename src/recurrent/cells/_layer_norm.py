@@ -18,7 +18,7 @@ from recurrent import checks
 from recurrent.cells._build import checked_cell, draw_kernels
 from recurrent.cells._lstm import LSTMState
 from recurrent.dense import add_bias, dot, spread
-from recurrent.initializers import Fused, Initializer, draw_bias, glorot_uniform, orthogonal, zeros
+from recurrent.initializers import Fused, Initializer, PerGate, draw_bias, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell
 
@@ -54,7 +54,7 @@ def layer_norm_lstm(
     epsilon: float = 1e-5,
     kernel_init: Initializer | Fused = glorot_uniform,
     recurrent_init: Initializer | Fused = orthogonal(),
-    bias_init: Initializer = zeros,
+    bias_init: Initializer | PerGate = zeros,
     forget_bias: float = 1.0,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
@@ -109,7 +109,7 @@ def layer_norm_gru(
     epsilon: float = 1e-5,
     kernel_init: Initializer | Fused = glorot_uniform,
     recurrent_init: Initializer | Fused = orthogonal(),
-    bias_init: Initializer = zeros,
+    bias_init: Initializer | PerGate = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
 ) -> Cell:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from recurrent.cells._build import checked_cell, draw_kernels
 from recurrent.dense import dot, outer, preactivation, projection_gradients
-from recurrent.initializers import Fused, Initializer, glorot_uniform, orthogonal, zeros
+from recurrent.initializers import Fused, Initializer, PerGate, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Adjoint, Cell
 
@@ -66,7 +66,7 @@ def lstm(
     *,
     kernel_init: Initializer | Fused = glorot_uniform,
     recurrent_init: Initializer | Fused = orthogonal(),
-    bias_init: Initializer = zeros,
+    bias_init: Initializer | PerGate = zeros,
     forget_bias: float = 1.0,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from recurrent import checks
 from recurrent.cells._build import linear_cell, states_as_outputs
 from recurrent.dense import add_bias, dot
-from recurrent.initializers import Fused, Initializer, draw_bias, draw_blocks, glorot_uniform, zeros
+from recurrent.initializers import Fused, Initializer, PerGate, draw_bias, draw_blocks, glorot_uniform, zeros
 from recurrent.made import remembered
 from recurrent.types import REAL, Cell, LinearForm
 
@@ -43,7 +43,7 @@ def min_gru(
     candidate: Candidate = "identity",
     negative_eigenvalues: bool = False,
     kernel_init: Initializer | Fused = glorot_uniform,
-    bias_init: Initializer = zeros,
+    bias_init: Initializer | PerGate = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
 ) -> Cell:
@@ -70,7 +70,7 @@ def min_lstm(
     *,
     candidate: Candidate = "identity",
     kernel_init: Initializer | Fused = glorot_uniform,
-    bias_init: Initializer = zeros,
+    bias_init: Initializer | PerGate = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
 ) -> Cell:
@@ -124,7 +124,7 @@ def _gated(
     coefficients: Any,
     candidate: Candidate,
     kernel_init: Initializer | Fused,
-    bias_init: Initializer,
+    bias_init: Initializer | PerGate,
     dtype: DTypeLike | None,
     param_dtype: DTypeLike,
 ) -> Cell:

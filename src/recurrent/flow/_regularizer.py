@@ -35,10 +35,12 @@ def flow_regularizer(
     """Ω = mean_t ( ‖dL/ds_t · ∂s_t/∂s_{t-1}‖² / ‖dL/ds_t‖² - 1 )², over steps and batch.
 
     Args:
-      loss: maps a `Run` to a scalar.
+      loss: maps a `Run` to a scalar. Let it read `run.states` where outputs are states: an output y_T comes from s_{T-1} and
+        x_T, so that of a loss of `run.ys` nothing reaches s_T, and the last step does not count.
       squared: compare squared norms (the paper's equation 10 and the authors' code) or norms (equation 9).
       exact: False holds s_{t-1} and dL/ds_t constant, so that only the explicit use of the parameters in ∂s_t/∂s_{t-1}
-        counts (the authors' approximation); True differentiates through everything.
+        counts (the authors' approximation, but that their program holds the slopes of activations constant, too); True
+        differentiates through everything.
 
     Returns:
       A scalar; 0 if every step preserves the norm. Masked steps and steps whose ‖dL/ds_t‖² lies below 1e-20 do not count.

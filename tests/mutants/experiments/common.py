@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 _INTERVALS, _CHECKS = ("test_intervals.py",), ("test_checks.py",)
+_SOLVING, _SOLVING_FILE = "test_solving.py::", "experiments/common/solving.py"
 
 MUTANTS = (
     Mutant(
@@ -39,5 +40,68 @@ MUTANTS = (
         "np.arange(len(values)) if groups is None else groups",
         "np.arange(len(values))",
         _INTERVALS,
+    ),
+    Mutant(
+        "a share's interval without the correction of its middle",
+        "experiments/common/intervals.py",
+        "centre = (share + square / 2) / (1 + square)",
+        "centre = share",
+        _INTERVALS,
+    ),
+    Mutant(
+        "a difference of shares with the bounds of the wrong side",
+        "experiments/common/intervals.py",
+        "np.hypot(first.middle - first.low, second.high - second.middle)",
+        "np.hypot(first.middle - first.low, second.middle - second.low)",
+        _INTERVALS,
+    ),
+    Mutant(
+        "steps are clipped instead of gradients",
+        _SOLVING_FILE,
+        "optax.chain(clip_by_global_norm(self.clip), chosen)",
+        "optax.chain(chosen, clip_by_global_norm(self.clip))",
+        (f"{_SOLVING}test_a_descent_is_that_of_the_formulas",),
+    ),
+    Mutant(
+        "a rate that should fall stays",
+        _SOLVING_FILE,
+        "optax.cosine_decay_schedule(rate, self.falls_over)",
+        "rate",
+        (f"{_SOLVING}test_a_descent_is_that_of_the_formulas",),
+    ),
+    Mutant(
+        "free parameters learn as fast as the others",
+        _SOLVING_FILE,
+        "self._by_kind(self.free * rate), self._by_kind(rate)",
+        "self._by_kind(rate), self._by_kind(rate)",
+        (f"{_SOLVING}test_a_descent_is_that_of_the_formulas",),
+    ),
+    Mutant(
+        "of several lengths only the first is trained",
+        _SOLVING_FILE,
+        "(count,), 0, len(setting.lengths)))",
+        "(count,), 0, 1))",
+        (f"{_SOLVING}test_a_training_is_a_loop_of_updates_with_a_length_drawn_before_every_test",),
+    ),
+    Mutant(
+        "every stretch of updates sees the same sequences",
+        _SOLVING_FILE,
+        "jax.random.fold_in(k_updates, i)",
+        "jax.random.fold_in(k_updates, 0)",
+        (f"{_SOLVING}test_networks_sequences_and_tests_are_those_of_the_seed_whatever_is_minimised",),
+    ),
+    Mutant(
+        "a test that is passed is not confirmed",
+        _SOLVING_FILE,
+        "if setting.confirmed and found[2]:",
+        "if setting.confirmed and not found[2]:",
+        (f"{_SOLVING}test_a_test_that_is_passed_counts_only_if_a_larger_one_is",),
+    ),
+    Mutant(
+        "solved after the last test instead of the first one that is passed",
+        _SOLVING_FILE,
+        "self.updates[self.solved.argmax()]",
+        "self.updates[-1]",
+        (f"{_SOLVING}test_a_training_ends_at_the_first_test_that_is_passed",),
     ),
 )

@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 _TRIALS, _CELLS = "experiments/digits/trials.py", "experiments/digits/cells.py"
+_STUDIES = "experiments/common/studies.py"
 _COMPARISONS, _INITIALIZERS = "experiments/digits/comparisons.py", "initializers.py"
 _LEAK = ("test_digits.py::test_networks_learn_nothing_of_the_digits_they_are_tested_on",)
 _CHOICE = ("test_digits.py::test_the_learning_rate_is_chosen_on_validation_digits_alone",)
@@ -13,22 +14,22 @@ MUTANTS = (
     Mutant(
         "digits: test accuracy of training digits",
         _TRIALS,
-        "score(network, run.split.test)",
-        "score(network, run.split.training)",
+        "score(network, digits, run.split.test)",
+        "score(network, digits, run.split.training)",
         _LEAK,
     ),
     Mutant(
         "digits: batches of all digits",
-        _TRIALS,
+        _STUDIES,
         "choice(run.split.training, ",
         "choice(np.concatenate(run.split), ",
         _LEAK,
     ),
     Mutant(
         "digits: learning rate chosen on test digits",
-        _TRIALS,
-        "score(n, run.split.validation)",
-        "score(n, run.split.test)",
+        _STUDIES,
+        "digits, run.split.validation)",
+        "digits, run.split.test)",
         _CHOICE,
     ),
     Mutant(
@@ -40,8 +41,8 @@ MUTANTS = (
     ),
     Mutant(
         "digits: no delay",
-        _TRIALS,
-        "((0, setting.delay), ",
+        "experiments/common/handwritten.py",
+        "((0, blanks), ",
         "((0, 0), ",
         ("test_digits.py::test_a_digit_is_read_in_order_and_then_nothing",),
     ),

@@ -1,0 +1,55 @@
+"""The figure of `warp`."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from experiments.common.experiment import Results
+from experiments.common.figures import PALETTE, WIDTH, headline
+from experiments.warp.findings import ANSWERED, farthest, losses
+from experiments.warp.networks import FORMS, NETWORKS
+
+COLOURS = dict(zip(NETWORKS, PALETTE, strict=False))
+MARKERS = dict(zip(NETWORKS, "osD", strict=True))
+LASTS = dict(zip(FORMS, ("each character lasts as long", "from 1 step to so many for each"), strict=True))
+
+
+def plot(results: Results) -> Any:
+    """Draws every seed's loss against the warp, uniform and variable."""
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.4), layout="constrained", sharey=True)
+    for axis, letter, form in zip(axes, "ab", FORMS, strict=True):
+        _panel(axis, results, form)
+        axis.set_title(f"({letter}) {form}: {LASTS[form]}")
+    axes[0].set_ylabel("loss (nats)")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(NETWORKS))
+    headline(figure, finding(results))
+    return figure
+
+
+def finding(results: Results) -> str:
+    """Says up to which warp every network answers in all seeds."""
+    return f"The character before the current one: {'; '.join(f'{name} {_answers(results, name)}' for name in NETWORKS)}"
+
+
+def _answers(results: Results, name: str) -> str:
+    reached = {form: farthest(results, name, form) for form in FORMS}
+    return "answers up to " + ", ".join(f"{warp} in {form}" if warp else f"no {form}" for form, warp in reached.items())
+
+
+def _panel(axis: Any, results: Results, form: str) -> None:
+    warps = results.curves["warps"]
+    places = np.arange(len(warps))
+    for i, name in enumerate(NETWORKS):
+        found = np.array(list(losses(results, name, form).values()))
+        shift = 0.08 * (i - 1)
+        look = {"color": COLOURS[name], "marker": MARKERS[name], "markersize": 5}
+        axis.plot(np.repeat(places + shift, found.shape[1]), found.ravel(), linestyle="none", alpha=0.6, **look)
+        axis.plot(places + shift, found.mean(axis=1), color=COLOURS[name], linewidth=1.5)
+        axis.plot([], [], label=f"{name}: seeds, and their mean", **look)
+    for level, words in (("memoryless", "best answer without memory"), (ANSWERED, f"answered: {ANSWERED:g}")):
+        height = float(results.curves[level]) if isinstance(level, str) else level
+        axis.axhline(height, color="0.4", linestyle="--", linewidth=1)
+        axis.text(places[0] - 0.2, height * 1.06, words, fontsize=9, color="0.3", va="bottom")
+    axis.set_xticks(places, [str(warp) for warp in warps])
+    axis.set(yscale="log", xlabel="warp (steps)")
