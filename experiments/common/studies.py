@@ -28,10 +28,11 @@ class Digits(NamedTuple):
 
 
 class Functions(NamedTuple):
-    """What is compiled once for all networks of one shape: training on batches, and accuracy."""
+    """What is compiled once for all networks of one shape: training on batches, accuracy, and which digits are told right."""
 
     fit: Callable[[Network, Array, Digits, Array], Network]
     accuracy: Callable[[Network, Digits], Array]
+    right: Callable[[Network, Digits], Array]
 
     def score(self, network: Network, digits: Digits, chosen: np.ndarray) -> float:
         """Accuracy on some of the digits."""
@@ -52,26 +53,35 @@ class Study(NamedTuple):
     networks: list[Network]
 
 
+def itself(state: Any) -> Any:
+    """The state of a cell that keeps nothing but h."""
+    return state
+
+
 @functools.cache
-def functions(cell: Cell, steps: int, blanks: int) -> Functions:
+def functions(cell: Cell, steps: int, blanks: int, h: Callable[[Any], Array] = itself) -> Functions:
     """Training and scoring by the last state; the learning rate is an argument, so that no rate is compiled anew.
 
     Args:
       cell: reads 64 / steps pixels per step.
       steps: in which an image is read.
       blanks: steps after it.
+      h: what is read out of a state.
     """
 
-    def last_state(network, images):
-        return unroll(cell, network.cell, read(images, steps, blanks), backprop="explicit")[0]
+    def last_h(network, images):
+        return h(unroll(cell, network.cell, read(images, steps, blanks), backprop="explicit")[0])
 
     def loss_of(network, digits, batch):
-        return mean_loss(network, last_state(network, digits.images[batch]), digits.labels[batch])
+        return mean_loss(network, last_h(network, digits.images[batch]), digits.labels[batch])
+
+    def right(network, digits):
+        return logits_of(network, last_h(network, digits.images)).argmax(axis=-1) == digits.labels
 
     def accuracy(network, digits):
-        return jnp.mean(logits_of(network, last_state(network, digits.images)).argmax(axis=-1) == digits.labels)
+        return jnp.mean(right(network, digits))
 
-    return Functions(jax.jit(functools.partial(fitted, loss_of)), jax.jit(accuracy))
+    return Functions(jax.jit(functools.partial(fitted, loss_of)), jax.jit(accuracy), jax.jit(right))
 
 
 def batches_of(run: Run, updates: int, batch_size: int) -> np.ndarray:

@@ -29,12 +29,9 @@ def plot(results: Results) -> Any:
 
 def finding(results: Results) -> str:
     """Says up to which warp every network answers in all seeds."""
-    return f"The character before the current one: {'; '.join(f'{name} {_answers(results, name)}' for name in NETWORKS)}"
-
-
-def _answers(results: Results, name: str) -> str:
-    reached = {form: farthest(results, name, form) for form in FORMS}
-    return "answers up to " + ", ".join(f"{warp} in {form}" if warp else f"no {form}" for form, warp in reached.items())
+    reached = {name: [farthest(results, name, form) or "none" for form in FORMS] for name in NETWORKS}
+    found = ", ".join(f"{name} {uniform} and {variable}" for name, (uniform, variable) in reached.items())
+    return f"Longest uniform and variable warp at which every seed tells the character before the current one: {found}"
 
 
 def _panel(axis: Any, results: Results, form: str) -> None:
@@ -52,4 +49,6 @@ def _panel(axis: Any, results: Results, form: str) -> None:
         axis.axhline(height, color="0.4", linestyle="--", linewidth=1)
         axis.text(places[0] - 0.2, height * 1.06, words, fontsize=9, color="0.3", va="bottom")
     axis.set_xticks(places, [str(warp) for warp in warps])
-    axis.set(yscale="log", xlabel="warp (steps)")
+    axis.set(yscale="log", xlabel="warp (steps)", ylim=(1e-3, 4))
+    ticks = (0.001, 0.01, 0.1, 1)
+    axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])

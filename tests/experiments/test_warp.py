@@ -160,9 +160,6 @@ def test_a_network_answers_up_to_the_first_warp_where_a_seed_does_not():
 
 
 def test_the_title_says_what_was_found():
-    text = finding(results())
-    assert "tanh answers up to 5 in uniform warping, 5 in variable warping" in text
-    assert "leaky answers up to 50 in uniform warping, 1 in variable warping" in text
-    assert "gated answers up to 50 in uniform warping, 50 in variable warping" in text
-    assert "gated answers up to no uniform warping" in finding(results({(GATED, UNIFORM, 1): 0.2}))
+    assert finding(results()).endswith("the current one: tanh 5 and 5, leaky 50 and 1, gated 50 and 50")
+    assert finding(results({(GATED, UNIFORM, 1): 0.2})).endswith("gated none and none")
     assert plot(results()).axes[1].get_title().startswith("(b) variable warping")

@@ -1,0 +1,56 @@
+"""Differences between networks, run by run, and whether accuracy is in the order of the skip coefficient."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import rankdata
+
+from experiments.common.experiment import Results
+from experiments.common.intervals import Interval, of_mean
+from experiments.skips.networks import PLAIN, Kind, kinds
+
+
+def networks_of(results: Results) -> list[Kind]:
+    """The networks of a run, the plain one first."""
+    return kinds([int(skip) for skip in results.curves["skips"]])
+
+
+def delays_of(results: Results) -> list[int]:
+    """The numbers of blank steps, the smallest first."""
+    return [int(blanks) for blanks in results.curves["blanks"]]
+
+
+def measured(results: Results, kind: Kind) -> float:
+    """The skip coefficient that was read from a network's graph."""
+    return float(results.curves[f"coefficient/{kind.name}"])
+
+
+def scores(results: Results, blanks: int, kind: Kind, part: str = "test") -> np.ndarray:
+    """Accuracies `[run]` of a network on "training", "validation" or "test" digits."""
+    return results.curves[f"{part}/{blanks}/{kind.name}"]
+
+
+def gain(results: Results, blanks: int, kind: Kind, other: Kind) -> Interval:
+    """How much more test digits one network gets right than another one."""
+    return of_mean(scores(results, blanks, kind) - scores(results, blanks, other))
+
+
+def growth(results: Results, kind: Kind, other: Kind = PLAIN) -> Interval:
+    """How much larger a gain is with the most blank steps than with the fewest."""
+    few, many = (
+        scores(results, blanks, kind) - scores(results, blanks, other) for blanks in np.sort(delays_of(results))[[0, -1]]
+    )
+    return of_mean(many - few)
+
+
+def order(results: Results, blanks: int, compared: Sequence[Kind]) -> Interval:
+    """Spearman's rank correlation, in each run, of test accuracy with the measured skip coefficient."""
+    accuracies = np.stack([scores(results, blanks, kind) for kind in compared], axis=1)
+    return of_mean(rank_correlations(accuracies, np.array([measured(results, kind) for kind in compared])))
+
+
+def rank_correlations(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of each row `[row, n]` with `[n]`; 0 if all of a row are equal."""
+    ranks, others = (rankdata(given, axis=-1) - (len(values) + 1) / 2 for given in (rows, values))
+    norms = np.linalg.norm(ranks, axis=-1) * np.linalg.norm(others)
+    return ranks @ others / np.where(norms > 0, norms, 1)
