@@ -35,13 +35,13 @@ def finding(results: Results) -> str:
     longest, counts = int(results.curves["lengths"][-1]), results.curves[f"solved/{SGD}"].shape[1]
     plain, clipped, regularized = (round(success(results, method)[-1].middle * counts) for method in METHODS)
     ordered = least_lead(results, REGULARIZED, CLIPPED) >= 0 and least_lead(results, CLIPPED, SGD) >= 0
-    sure = "surely more than plain SGD" if gap(results).low > 0 else "not surely more than plain SGD"
+    sure = "surely" if gap(results).low > 0 else "not surely"
     wrong = wrong_beyond(results)
     kept = "is kept" if wrong.high <= WRONG else "is not kept"
     return (
-        f"On {longest} steps, {regularized} of {counts} networks succeed with clipping and Ω, {clipped} with clipping alone, "
-        f"{plain} with neither, {sure}; this order {'holds' if ordered else 'does not hold'} at every length. A rule learned "
-        f"at many lengths {kept} at {BEYOND} times the longest: {100 * wrong.middle:.3g} % errors"
+        f"On {longest} steps, {regularized} of {counts} networks succeed with clipping and Ω ({sure} more than with SGD), "
+        f"{clipped} with clipping alone, {plain} with neither; this order {'holds' if ordered else 'does not hold'} at every "
+        f"length. A rule learned at many lengths {kept} at {BEYOND} times the longest: {100 * wrong.middle:.3g} % errors"
     )
 
 
@@ -66,16 +66,14 @@ def _radii(axis: Any, results: Results) -> None:
             axis.plot(places[chosen], radii[chosen], MARKERS[method], color=COLOURS[method], markerfacecolor=face, markersize=5)
     start = float(np.median(results.curves["radius/untrained"]))
     axis.axhline(start, color="grey", linestyle=":", linewidth=1)
-    axis.annotate(
-        "before training",
-        (1, start),
-        (-3, 3),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        ha="right",
-        color="0.3",
-    )
+    look = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "top", "color": "0.3"}
+    axis.annotate("before training", (0, start), (3, -3), **look)
+    axis.set_yscale("log")
+    ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100) if tick < 2 * np.nanmax(axis.get_ylim())]
+    axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
     axis.set(ylabel="spectral radius of W", title="(b) At the end; filled: succeeded")
+    axis.set_ylim(bottom=0.5 * start)
     _name_lengths(axis, lengths)
 
 
