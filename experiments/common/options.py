@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,18 @@ def check_shares(config: Any, *names: str) -> None:
     for name in names:
         if not 0 <= getattr(config, name) < 1:
             raise ValueError(f"{option(name)} must lie in [0, 1); got {getattr(config, name)}: try 0.1")
+
+
+def check_full(config: Any, changes: Mapping[str, Any]) -> None:
+    """Raises ValueError if --full is given together with another value of a field that it changes."""
+    for name, value in changes.items() if config.full else ():
+        if getattr(config, name) not in (value, getattr(type(config), name)):
+            raise ValueError(f"{option(name)} has no effect with --full, which takes {value}: leave one of them out")
+
+
+def at_full_size(config: Any, changes: Mapping[str, Any]) -> Any:
+    """The configuration with what --full changes in its place, if it is asked for."""
+    return dataclasses.replace(config, **changes) if config.full else config
 
 
 def check_numbers(config: Any) -> None:

@@ -52,6 +52,7 @@ from experiments.common import handwritten
 from experiments.common.checks import Check, at_least
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
+from experiments.common.options import at_full_size
 from experiments.common.parts import Part, compute_now
 from experiments.common.splits import draw_runs
 from experiments.common.studies import Digits
@@ -59,7 +60,7 @@ from experiments.skips.comparisons import gain, growth, networks_of, order
 from experiments.skips.figure import plot
 from experiments.skips.graph import coefficient
 from experiments.skips.networks import PLAIN, PUBLISHED, Kind, kinds, make_cell, size, width
-from experiments.skips.options import Config
+from experiments.skips.options import FULL, Config
 from experiments.skips.trials import study
 
 LONGEST = 256
@@ -70,7 +71,7 @@ IN_ORDER = 0.8
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Reads the graphs of all networks, then trains and measures them."""
-    config = config.sized
+    config = at_full_size(config, FULL)
     images, labels = handwritten.load()
     runs, digits = draw_runs(config, labels), Digits(jnp.asarray(images.reshape(-1, 64)), jnp.asarray(labels))
     compared = kinds(config.skips)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from experiments.common.options import check_counts, check_rates, option
+from experiments.common.options import check_counts, check_full, check_rates
 from experiments.skips.trials import STEPS
 
 FULL = {"hidden_size": 96, "updates": 10000}
@@ -52,11 +52,4 @@ class Config:
                 f"--skips must be shorter than the shortest sequence, of {shortest} steps, or they bridge nothing; "
                 f"got {self.skips[-1]}: take shorter skips, or more --blanks"
             )
-        for name, value in FULL.items() if self.full else ():
-            if getattr(self, name) not in (value, getattr(Config, name)):
-                raise ValueError(f"{option(name)} has no effect with --full, which takes {value}: leave one of them out")
-
-    @property
-    def sized(self) -> "Config":
-        """The same options with the larger size in its place, if it is asked for."""
-        return dataclasses.replace(self, **FULL) if self.full else self
+        check_full(self, FULL)

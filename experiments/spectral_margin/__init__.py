@@ -50,7 +50,7 @@ from experiments.common import handwritten
 from experiments.common.checks import Check, at_least
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
-from experiments.common.options import check_counts, check_rates, option
+from experiments.common.options import at_full_size, check_counts, check_full, check_rates
 from experiments.common.parts import Part, compute_now
 from experiments.common.splits import draw_runs
 from experiments.common.studies import Digits
@@ -96,19 +96,12 @@ class Config:
         if self.hidden_size % 2:
             raise ValueError(f"--hidden-size must be even, two units for each angle; got {self.hidden_size}: try 48")
         check_rates(self, "0.002 0.004")
-        for name, value in FULL.items() if self.full else ():
-            if getattr(self, name) not in (value, getattr(Config, name)):
-                raise ValueError(f"{option(name)} has no effect with --full, which takes {value}: leave one of them out")
-
-    @property
-    def sized(self) -> "Config":
-        """The same options with the published size in its place, if it is asked for."""
-        return dataclasses.replace(self, **FULL) if self.full else self
+        check_full(self, FULL)
 
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Trains and measures all networks."""
-    config = config.sized
+    config = at_full_size(config, FULL)
     images, labels = handwritten.load()
     runs, digits = draw_runs(config, labels), Digits(jnp.asarray(images.reshape(-1, 64)), jnp.asarray(labels))
     rows, curves = [], {}

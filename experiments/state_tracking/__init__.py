@@ -55,6 +55,7 @@ import numpy as np
 from experiments.common.checks import Check, at_least, at_most
 from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import count
+from experiments.common.options import at_full_size
 from experiments.common.parts import Part, compute_now
 from experiments.state_tracking.figure import plot
 from experiments.state_tracking.findings import accuracy, lengths_at, share_solved
@@ -75,7 +76,7 @@ from experiments.state_tracking.networks import (
     kept,
     make_setting,
 )
-from experiments.state_tracking.options import Config
+from experiments.state_tracking.options import FULL, Config
 from experiments.state_tracking.trials import study
 
 TRACKS, MARGIN = 0.99, 0.05
@@ -84,6 +85,7 @@ TRACKS, MARGIN = 0.99, 0.05
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Trains and tests every network on every task it is made for."""
+    config = at_full_size(config, FULL)
     results = Results([], {}, {"lengths": np.array(config.lengths), "longest": np.array(config.longest)})
     for task in TASKS:
         lengths = lengths_at(task, config.longest)

@@ -55,9 +55,9 @@ def make_setting(config: Any, task: str, network: str) -> Setting:
         NETWORKS[network](TASKS[task].features, config.hidden_size, config.key_size),
         TASKS[task],
         config.lengths,
-        Descent("adam", clip=1.0, falls_over=config.budget.updates),
+        Descent("adam", clip=1.0, falls_over=config.updates),
         config.hidden_size,
-        batch=config.budget.batch_size,
+        batch=config.batch_size,
         every=EVERY,
         tested=TESTED,
     )

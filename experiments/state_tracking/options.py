@@ -1,19 +1,11 @@
 """The options of `state_tracking`."""
 
 import dataclasses
-from typing import NamedTuple
 
-from experiments.common.options import check_counts, check_rates
+from experiments.common.options import check_counts, check_full, check_rates
 
-
-class Budget(NamedTuple):
-    """How long a network is trained, and on how many sequences per update."""
-
-    updates: int
-    batch_size: int
-
-
-PUBLISHED = Budget(20_000, 256)
+FULL = {"updates": 20_000, "batch_size": 256}
+"""What --full changes, to the published numbers."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,14 +47,4 @@ class Config:
         if self.longest <= self.lengths[-1]:
             raise ValueError(f"--longest must be above all --lengths, {self.lengths}; got {self.longest}: try 256")
         check_rates(self, "0.01 0.1")
-        default = Budget(Config.updates, Config.batch_size)
-        if self.full and (self.updates, self.batch_size) != default:
-            raise ValueError(
-                f"--updates {self.updates} and --batch-size {self.batch_size} have no effect with --full, which takes "
-                f"{PUBLISHED.updates} and {PUBLISHED.batch_size}: leave them out"
-            )
-
-    @property
-    def budget(self) -> Budget:
-        """What a training costs."""
-        return PUBLISHED if self.full else Budget(self.updates, self.batch_size)
+        check_full(self, FULL)

@@ -30,7 +30,7 @@ def study(config: Any, task: str, network: str) -> dict[str, np.ndarray]:
     setting, first = make_setting(config, task, network), 1000 * config.seed
 
     def trained(seed: int, rate: float, label: str) -> tuple[float, Network]:
-        course = solve(setting, first + seed, rate, config.budget.updates, f"{task}, {network}, {label}", stop=False)
+        course = solve(setting, first + seed, rate, config.updates, f"{task}, {network}, {label}", stop=False)
         return float(np.nan_to_num(course.losses[-1], nan=np.inf)), course.network
 
     trials = range(VALIDATION, VALIDATION + config.trials)

@@ -51,17 +51,18 @@ from tqdm import tqdm
 
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_share
+from experiments.common.options import at_full_size
 from experiments.common.parts import Part, compute_now
 from experiments.temporal_order.criteria import BEYOND, check, gap, success, wrong_beyond
 from experiments.temporal_order.figure import GUESSING, plot
 from experiments.temporal_order.methods import CONFIRMED, METHODS, REGULARIZED, SGD, TASK, Measured
-from experiments.temporal_order.options import Config
+from experiments.temporal_order.options import FULL, Config
 from experiments.temporal_order.trials import FACTORS, Arrays, choose, many_lengths, train, untrained
 
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Chooses a rate per method and length, trains networks with it, and models with Ω on many lengths."""
-    sized = config.sized
+    sized = at_full_size(config, FULL)
     pairs = [(method, length) for method in METHODS for length in sized.lengths]
     choices = {
         (m, n): part(f"rate_{m}_{n}", functools.partial(choose, sized, m, n)) for m, n in tqdm(pairs, "rates", leave=False)

@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Literal
 
-from experiments.common.options import check_counts, check_positive, check_rates, option
+from experiments.common.options import check_counts, check_full, check_positive, check_rates
 
-PUBLISHED = {
+FULL = {
     "lengths": (50, 100, 150, 200, 250),
     "updates": 5_000_000,
     "learning_rates": (0.01,),
@@ -66,14 +66,4 @@ class Config:
             raise ValueError(
                 f"--span must be two lengths, of which the first is 10 or more and less; got {self.span}: try 10 50"
             )
-        for field in dataclasses.fields(self) if self.full else ():
-            if field.name in PUBLISHED and getattr(self, field.name) != field.default:
-                published = PUBLISHED[field.name]
-                raise ValueError(
-                    f"{option(field.name)} has no effect with --full, which takes {published}: leave one of them out"
-                )
-
-    @property
-    def sized(self) -> "Config":
-        """The same options with the published size in its place, if it is asked for."""
-        return dataclasses.replace(self, full=False, **PUBLISHED) if self.full else self
+        check_full(self, FULL)

@@ -17,7 +17,7 @@ from experiments.common.experiment import Results
 from experiments.common.networks import logits_of
 from experiments.common.splits import Run, Split
 from experiments.common.studies import Digits
-from experiments.skips import comparisons, figure, graph, networks, options, trials
+from experiments.skips import comparisons, figure, graph, networks, trials
 from experiments.skips.networks import PLAIN, Kind, kinds
 from recurrent import count_parameters, elman, lstm, stack
 from recurrent.cells import lstm_variant, time_skip
@@ -80,13 +80,6 @@ def test_a_skip_may_be_one_step_shorter_than_the_shortest_sequence():
         skips.Config(skips=())
     with pytest.raises(ValueError, match="--blanks must be increasing"):
         skips.Config(blanks=())
-
-
-def test_the_larger_size_is_used_and_can_be_resumed():
-    sized = skips.Config(full=True).sized
-    assert {name: getattr(sized, name) for name in options.FULL} == options.FULL
-    assert dataclasses.replace(sized).sized == sized
-    assert skips.Config().sized == skips.Config()
 
 
 @pytest.mark.parametrize(

@@ -10,30 +10,31 @@ from experiments import temporal_order
 from experiments.common import solving
 from experiments.common.experiment import Results
 from experiments.common.networks import Network
+from experiments.common.options import at_full_size
 from experiments.common.solving import first_network, task_loss
 from experiments.temporal_order import criteria, methods, trials
 from experiments.temporal_order.figure import finding
 from experiments.temporal_order.methods import CLIPPED, METHODS, REGULARIZED, SGD, TASK, WithOmega, make_setting, measure
-from experiments.temporal_order.options import PUBLISHED, Config
+from experiments.temporal_order.options import FULL, Config
 from experiments.temporal_order.varied import varied
 from recurrent import elman
 from recurrent.cells import ElmanParams
 
 pytestmark = [pytest.mark.xdist_group("temporal_order"), pytest.mark.usefixtures("users_numerics")]
 
-TINY = ["--lengths", "10", "12", "--hidden-size", "3", "--batch-size", "4", "--updates", "2", "--seeds", "2"]
+TINY = ["--lengths", "10", "--hidden-size", "3", "--batch-size", "4", "--updates", "2", "--seeds", "2"]
 TINY += ["--trials", "1", "--learning-rates", "0.1", "1", "--span", "10", "11", "--span-updates", "2"]
 
 
 def test_a_run_leaves_its_table_and_figure(tmp_path):
     folder, rows, summary = finished(temporal_order.EXPERIMENT, TINY, tmp_path)
-    assert [row["method"] for row in rows] == [m for m in METHODS for _ in range(2)] + ["10 to 11, model 1"] * 4
+    assert [row["method"] for row in rows] == [*METHODS, *["10 to 11, model 1"] * 4]
     assert [row["length"] for row in rows[-4:]] == ["11", "22", "55", "110"]
     assert summary["checks"] == []
-    assert {row["rate"] for row in rows[:6]} <= {"0.1", "1.0", "1"}
+    assert {row["rate"] for row in rows[:3]} <= {"0.1", "1.0", "1"}
     with np.load(folder / "curves.npz") as curves:
-        assert curves["omega/SGD-CR"].shape == curves["radius/untrained"].shape == (2, 2)
-        assert curves["choice/SGD/12/errors"].shape == (2, 1)  # rates by networks
+        assert curves["omega/SGD-CR"].shape == curves["radius/untrained"].shape == (1, 2)
+        assert curves["choice/SGD/10/errors"].shape == (2, 1)  # rates by networks
         assert all((curves[f"errors/{method}"] > 0.5).all() for method in METHODS)
 
 
@@ -54,13 +55,6 @@ def test_a_run_leaves_its_table_and_figure(tmp_path):
 )
 def test_a_bad_option_stops_before_anything_is_written(options, message, tmp_path, capsys):
     assert message in refused(temporal_order.EXPERIMENT, options, tmp_path / "results", capsys)
-
-
-def test_full_is_the_published_size():
-    sized = Config(full=True, weight=2.0).sized
-    assert {name: getattr(sized, name) for name in PUBLISHED} == PUBLISHED
-    assert sized.weight == 2.0
-    assert Config(seeds=3).sized == Config(seeds=3)
 
 
 CELL = elman(TASK.features, 4)
@@ -210,7 +204,7 @@ def test_rates_are_chosen_on_other_seeds_than_networks_are_trained_with(monkeypa
 
 def test_one_rate_is_not_chosen_by_training(monkeypatch):
     monkeypatch.setattr(trials, "solve", None)
-    assert trials.choose(Config(full=True).sized, SGD, 50) == {"rate": 0.01}
+    assert trials.choose(at_full_size(Config(full=True), FULL), SGD, 50) == {"rate": 0.01}
 
 
 def results(solved=None, beyond=0.002):

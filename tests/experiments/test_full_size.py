@@ -1,0 +1,35 @@
+"""`--full`: what it changes, what it refuses, and that a run of it can be resumed."""
+
+import dataclasses
+import json
+
+import pytest
+
+from experiments import skips, spectral_margin, state_tracking, temporal_order
+from experiments.common.options import at_full_size, check_full, from_json
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    updates: int = 3
+    rate: float = 0.1
+    full: bool = False
+
+
+@pytest.mark.parametrize("module", [skips, spectral_margin, state_tracking, temporal_order])
+def test_every_full_size_can_be_asked_for_run_and_resumed(module):
+    asked = module.Config(full=True, seed=7)
+    sized = at_full_size(asked, module.FULL)
+    assert {name: getattr(sized, name) for name in module.FULL} == module.FULL
+    assert sized.seed == 7
+    assert at_full_size(sized, module.FULL) == sized
+    assert from_json(module.Config, json.loads(json.dumps(dataclasses.asdict(asked)))) == asked
+    assert at_full_size(module.Config(seed=7), module.FULL) == module.Config(seed=7)
+
+
+def test_another_value_of_what_it_changes_is_refused():
+    message = "--updates has no effect with --full, which takes 50: leave one of them out"
+    with pytest.raises(ValueError, match=message):
+        check_full(Config(updates=4, full=True), {"updates": 50})
+    for accepted in (Config(full=True), Config(updates=50, full=True), Config(rate=1.0, full=True), Config(updates=4)):
+        check_full(accepted, {"updates": 50})
