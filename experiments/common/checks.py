@@ -29,6 +29,12 @@ def at_least(name: str, found: float | Interval, target: float) -> Check:
     return Check(name, float(found), f"at least {target:g}", bool(found >= target))
 
 
+def above(name: str, found: Interval, target: float = 0.0) -> Check:
+    """Passes if the lower bound of an interval is above the target, so that what is exactly equal fails, as NaN does."""
+    passed = bool(found.low > target)
+    return Check(name, found.middle, f"lower bound above {target:g}", passed, found.low, found.high)
+
+
 def at_most(name: str, found: float | Interval, target: float) -> Check:
     """Passes if a number, or the upper bound of an interval, is at most the target; NaN fails."""
     if isinstance(found, Interval):

@@ -1,4 +1,4 @@
-"""Handwritten digits, real inputs that need no download: images, sequences of pixels or rows, one split for all."""
+"""Handwritten digits, real inputs that need no download: images, sequences of pixels or rows, and a fixed split."""
 
 import functools
 

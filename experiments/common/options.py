@@ -53,6 +53,13 @@ def at_full_size(config: Any, changes: Mapping[str, Any]) -> Any:
     return dataclasses.replace(config, **changes) if config.full else config
 
 
+def is_default(config: Any, changes: Mapping[str, Any], *left_open: str) -> bool:
+    """Whether all options but the seed and those left open are the default ones, or those of --full."""
+    kind = type(config)
+    closed = dataclasses.replace(config, **{name: getattr(kind, name) for name in ("seed", *left_open)})
+    return at_full_size(closed, changes) in (kind(), at_full_size(kind(full=True), changes))
+
+
 def check_numbers(config: Any) -> None:
     """Raises ValueError if a number of a configuration, or one in a tuple, is NaN or infinite."""
     for field in dataclasses.fields(config):

@@ -10,12 +10,15 @@ import numpy as np
 from jax import Array
 from tqdm import tqdm
 
+from experiments.common import handwritten
 from experiments.common.handwritten import read
 from experiments.common.networks import Network, logits_of, mean_loss
-from experiments.common.splits import Run
+from experiments.common.splits import Run, draw_runs
 from experiments.common.training import fitted
 from recurrent import Cell, unroll
 
+CLASSES, STEPS = 10, 64
+"""Kinds of digits; steps in which one is read pixel by pixel."""
 TRIALS = 2
 """Runs on whose validation digits a learning rate is chosen."""
 
@@ -25,6 +28,12 @@ class Digits(NamedTuple):
 
     images: Array
     labels: Array
+
+
+def digits_and_runs(config: Any) -> tuple[Digits, list[Run]]:
+    """All digits, and the runs of `config.folds`, `config.seeds` and `config.seed`."""
+    images, labels = handwritten.load()
+    return Digits(jnp.asarray(images.reshape(-1, 64)), jnp.asarray(labels)), draw_runs(config, labels)
 
 
 class Functions(NamedTuple):

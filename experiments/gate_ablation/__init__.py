@@ -1,7 +1,7 @@
 """Which parts of an LSTM matter: nine variants, two tasks.
 
-Claim. Without a forget gate an LSTM is last on a stream; coupling the input and forget gates, or leaving out peepholes, costs
-nothing.
+Claim. Without a forget gate an LSTM is last on a stream; coupling the input and forget gates, or leaving out peepholes, makes
+no difference that seeds would show.
 
 Variants, as `lstm_variant` has them: V with peepholes; no input, forget, or output gate (NIG, NFG, NOG); no input or output
 activation (NIAF, NOAF); no peepholes (NP); coupled input and forget gates (CIFG); full gate recurrence (FGR); and V with a
@@ -16,8 +16,8 @@ two for adding. Ten others are, with seeds that all variants share.
 Criteria, fixed before the run, on Student's 95 % intervals of the mean difference, network by network. (1) NFG is last on
 Reber: the score of each of the other eight of the paper minus its own has a lower bound above 0. (2) to (5) CIFG and NP are
 within seed noise of V on both tasks: the interval of their score minus that of V contains 0. Such a criterion is met by noise,
-too, so that its width is what it is worth; the bounds are printed. (6) On adding, whose lag is up to 49, a forget bias of 1 is
-above one of 0: V minus V with 0 has a lower bound above 0.
+too, so that its width is what it is worth, and missed by a variant that is better; the bounds are printed. (6) On adding,
+whose lag is up to 49, a forget bias of 1 is above one of 0: V minus V with 0 has a lower bound above 0.
 
 Baselines: outer symbols 0.5, by chance and without memory; adding 1/6, and 0.1633 without memory.
 
@@ -27,11 +27,12 @@ NFG 0.0036, NOAF 0.0050, NOG 0.0069, NIG 0.0115.
 
 Pilots, on other seeds, decided the rates: 0.003 was worse than both others for each variant that was tried with it, on Reber
 V, NIG, NFG, NOG, NIAF, NOAF and NP, on adding V, NFG and NOG; NIG was best at 0.01 there, and at 0.003 better than at 0.03.
-They also showed that NFG is low on Reber, and that FGR, NOG and NIAF prefer 0.01 there.
+They also showed that NFG is low on Reber, and that FGR, NOG and NIAF prefer 0.01 there. Above 0.03 none was tried.
 
 What a sceptic can still say: two rates are few, and two networks choose on adding; twelve units are small, and with ten
-networks the intervals on Reber are wide, where some networks learn the lag and some do not within the budget. `--networks 30
---hidden-size 64 --updates 5000` is a larger run.
+networks the intervals on Reber are wide, where some networks learn the lag and some do not within the budget. On
+adding most variants take the higher rate. Student's intervals do not know that an accuracy ends at 1. `--networks 30
+--hidden-size 64 --windows 10000 --updates 5000` is a larger run, without a verdict.
 """
 
 import dataclasses
@@ -40,14 +41,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.common.checks import Check, at_least
+from experiments.common.checks import Check, above
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import check_counts, check_rates
 from experiments.common.parts import Part, compute_now
 from experiments.gate_ablation.figure import plot
 from experiments.gate_ablation.findings import difference, nearest_to_last, scores, within_noise
-from experiments.gate_ablation.trials import ADDING, BIAS_0, FULL, LENGTH, REBER, RERUN, SUMS, VARIANTS, size, study
+from experiments.gate_ablation.trials import ADDING, BIAS_0, LENGTH, REBER, RERUN, SUMS, VANILLA, VARIANTS, size, study
 
 TASKS = (REBER, ADDING)
 
@@ -99,7 +100,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
     rows += [_row(config, results, task, variant) for task in TASKS for variant in VARIANTS] + _baselines()
     for task in TASKS:
         for variant in VARIANTS:
-            if variant != FULL:
+            if variant != VANILLA:
                 results.summary[f"{task}: {variant} minus V"] = difference(results, task, variant)
     return results
 
@@ -145,15 +146,15 @@ def check(config: Config, results: Results) -> list[Check]:
         for i, (variant, task) in enumerate((variant, task) for variant in ("CIFG", "NP") for task in TASKS)
     ]
     return [
-        at_least(f"(1) {REBER}: the nearest variant minus NFG", lead, 0),
+        above(f"(1) {REBER}: the nearest variant minus NFG", lead),
         *noise,
-        at_least("(6) adding: forget bias 1 minus forget bias 0", difference(results, ADDING, FULL, BIAS_0), 0),
+        above("(6) adding: forget bias 1 minus forget bias 0", difference(results, ADDING, VANILLA, BIAS_0)),
     ]
 
 
 EXPERIMENT = Experiment(
     name="gate_ablation",
-    claim="Without a forget gate an LSTM is last on a stream; coupled gates and no peepholes cost nothing.",
+    claim="Without a forget gate an LSTM is last on a stream; with coupled gates, or no peepholes, it is as good as with all.",
     source="Greff et al. (2017), LSTM: a search space odyssey; Jozefowicz, Zaremba & Sutskever (2015)",
     config=Config,
     run=run,

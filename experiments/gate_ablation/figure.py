@@ -9,9 +9,9 @@ from experiments.common.experiment import Results
 from experiments.common.figures import PALETTE, WIDTH, headline
 from experiments.common.intervals import of_mean
 from experiments.gate_ablation.findings import NFG, difference, nearest_to_last, scores
-from experiments.gate_ablation.trials import ADDING, BIAS_0, FULL, REBER, RERUN, VARIANTS
+from experiments.gate_ablation.trials import ADDING, BIAS_0, REBER, RERUN, VANILLA, VARIANTS
 
-COLOURS = {FULL: PALETTE[6], NFG: PALETTE[1], "CIFG": PALETTE[0], "NP": PALETTE[2]}
+COLOURS = {VANILLA: PALETTE[6], NFG: PALETTE[1], "CIFG": PALETTE[0], "NP": PALETTE[2]}
 """Of the variants that criteria speak of; the others are grey."""
 
 
@@ -52,6 +52,8 @@ def _scores(axis: Any, results: Results, task: str) -> None:
         axis.plot(middle, place, "D", color=colour, markersize=7, markeredgecolor="white")
         if task == ADDING and variant in RERUN:
             axis.plot(RERUN[variant], place + 0.32, "x", color=PALETTE[4], markersize=6)
+    axis.plot([], [], "o", color="0.45", markersize=4, alpha=0.6, label="network")
+    axis.plot([], [], "D-", color="0.45", label="mean, 95 %" if task == REBER else "geometric mean, 95 %")
     axis.set_yticks(range(len(VARIANTS)), list(VARIANTS))
     axis.invert_yaxis()
     if task == REBER:
@@ -62,7 +64,7 @@ def _scores(axis: Any, results: Results, task: str) -> None:
         axis.axvline(chance, color="grey", linestyle=":", linewidth=1)
         axis.plot([], [], "x", color=PALETTE[4], label="published re-run, median of 3")
         axis.set(xscale="log", title="(b) Adding, T = 50", xlabel=f"squared error (chance {chance:.3f})")
-        axis.legend(loc="lower right")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.45, -0.11), ncols=3)
 
 
 def _shown(task: str, values: np.ndarray) -> np.ndarray:
@@ -70,7 +72,7 @@ def _shown(task: str, values: np.ndarray) -> np.ndarray:
 
 
 def _differences(axis: Any, results: Results, task: str) -> None:
-    others = [variant for variant in VARIANTS if variant != FULL]
+    others = [variant for variant in VARIANTS if variant != VANILLA]
     for place, variant in enumerate(others):
         low, middle, high = difference(results, task, variant)
         colour = COLOURS.get(variant, "0.45")

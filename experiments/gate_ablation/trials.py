@@ -17,9 +17,9 @@ from recurrent import Cell, unroll
 from recurrent.cells import lstm_variant
 from recurrent.tasks import adding, outer_accuracy
 
-FULL, BIAS_0 = "V", "V, bias 0"
+VANILLA, BIAS_0 = "V", "V, bias 0"
 VARIANTS: dict[str, dict[str, Any]] = {
-    FULL: {"peepholes": True},
+    VANILLA: {"peepholes": True},
     "NIG": {"peepholes": True, "input_gate": False},
     "NFG": {"peepholes": True, "forget_gate": None},
     "NOG": {"peepholes": True, "output_gate": False},
@@ -37,7 +37,7 @@ SUMS, LENGTH = adding(), 50
 RERUN = {
     "CIFG": 0.0010,
     "NIAF": 0.0021,
-    FULL: 0.0033,
+    VANILLA: 0.0033,
     "NP": 0.0034,
     "NFG": 0.0036,
     "NOAF": 0.0050,
@@ -72,8 +72,9 @@ def study(config: Any, variant: str, task: str, key: Array, label: str) -> dict[
     """
     train = {REBER: on_stream, ADDING: on_sums}[task]
     trials = {REBER: config.networks, ADDING: config.trials}[task]
+    rates = config.learning_rates
     k_trials, k_networks = jax.random.split(key)
-    with tqdm(total=len(config.learning_rates) + 1, desc=f"{label}: compiling", unit="training", leave=False) as progress:
+    with tqdm(total=len(rates) + 1, desc=f"{label}: compiling", unit="training", leave=False) as progress:
 
         def trained(key, networks, rate):
             found = train(config, variant, key, networks, rate)
@@ -81,8 +82,8 @@ def study(config: Any, variant: str, task: str, key: Array, label: str) -> dict[
             progress.update()
             return found
 
-        tried = np.stack([trained(k_trials, trials, rate) for rate in config.learning_rates])
-        best = config.learning_rates[int(tried.mean(axis=1).argmax())]
+        tried = np.array([trained(k_trials, trials, rate) for rate in rates] if len(rates) > 1 else [np.zeros(trials)])
+        best = rates[int(tried.mean(axis=1).argmax())]
         return {"validation": tried, "rate": np.array(best), "score": trained(k_networks, config.networks, best)}
 
 

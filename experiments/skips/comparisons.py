@@ -25,9 +25,9 @@ def measured(results: Results, kind: Kind) -> float:
     return float(results.curves[f"coefficient/{kind.name}"])
 
 
-def scores(results: Results, blanks: int, kind: Kind, part: str = "test") -> np.ndarray:
-    """Accuracies `[run]` of a network on "training", "validation" or "test" digits."""
-    return results.curves[f"{part}/{blanks}/{kind.name}"]
+def scores(results: Results, blanks: int, kind: Kind) -> np.ndarray:
+    """Accuracies `[run]` of a network on test digits."""
+    return results.curves[f"test/{blanks}/{kind.name}"]
 
 
 def gain(results: Results, blanks: int, kind: Kind, other: Kind) -> Interval:
@@ -35,11 +35,10 @@ def gain(results: Results, blanks: int, kind: Kind, other: Kind) -> Interval:
     return of_mean(scores(results, blanks, kind) - scores(results, blanks, other))
 
 
-def growth(results: Results, kind: Kind, other: Kind = PLAIN) -> Interval:
-    """How much larger a gain is with the most blank steps than with the fewest."""
-    few, many = (
-        scores(results, blanks, kind) - scores(results, blanks, other) for blanks in np.sort(delays_of(results))[[0, -1]]
-    )
+def growth(results: Results, kind: Kind) -> Interval:
+    """How much larger the gain over the plain network is with the most blank steps than with the fewest."""
+    delays = delays_of(results)
+    few, many = (scores(results, blanks, kind) - scores(results, blanks, PLAIN) for blanks in (delays[0], delays[-1]))
     return of_mean(many - few)
 
 

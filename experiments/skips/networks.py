@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from experiments.common.networks import count
+from experiments.common.studies import CLASSES
 from recurrent import Cell
 from recurrent.cells import time_skip
 from recurrent.initializers import orthogonal
-
-CLASSES = 10
 
 
 class Kind(NamedTuple):

@@ -13,14 +13,12 @@ from experiments.common import studies
 from experiments.common.handwritten import read
 from experiments.common.networks import Network, draw, logits_of
 from experiments.common.splits import Run, Split
-from experiments.common.studies import Digits
-from experiments.skips.networks import CLASSES, Kind, make_cell, newest, width
+from experiments.common.studies import CLASSES, STEPS, Digits
+from experiments.skips.networks import Kind, make_cell, newest, width
 from recurrent import Cell, pytrees
 from recurrent.flow import state_gradients
 from recurrent.losses import cross_entropy
 
-STEPS = 64
-"""Pixels of a digit, read one by one."""
 SAMPLE = 50
 """Digits whose gradients are measured."""
 

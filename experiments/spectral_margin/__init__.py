@@ -15,14 +15,15 @@ makes 10 runs. Within a run all networks share split, seed, batches and budget, 
 chosen is the learning rate, of 0.001, 0.002, 0.004 and 0.008, for every network by the validation accuracy of the first two
 runs; and of the margins 0.001, 0.01 and 0.1 the best, by the mean validation accuracy of all runs. Test digits are scored once.
 
-The setting was chosen, too, on validation digits with two to four runs, before any test digit was scored. Of margins 0.1 and 1,
+The setting was chosen, too, on the validation digits of seed 0 with two to four runs, before any test digit was scored; with
+another --seed some of them are test digits. Of margins 0.1 and 1,
 each at its best rate, 1 was ahead without blank steps after 400 updates (0.92 to 0.87), also with permuted pixels (0.94 to
 0.91); after 2,000 they were equal (0.97 and 0.96). With 128 blank steps 0.1 was ahead by 0.007 after 1,000 updates and after
 2,000, but behind by 0.04 with 32 units and by 0.05 with batches of 16; with 256 and 800 updates it was behind by 0.01. With 64
 blank steps it was behind by 0.09 after 400 updates, and after 1,000, which is the setting taken, ahead by 0.02. So this is a
 setting in which the published shape shows, not one of many; the criteria ask whether it holds on digits that did not choose it.
 There a rate of 0.016 was worse for margins 0 and 0.01, whose best was 0.008, and 0.0005 for Glorot's start, whose best was
-0.001.
+0.001; for margins 0.001 and 0.1 it was not tried.
 
 Criteria, fixed before test digits were scored, on the lower bounds of Student's 95 % intervals of differences in test accuracy
 over runs. The best of the margins 0.001, 0.01 and 0.1 is better than (1) margin 0, (2) margin 1 and (3) a free W with an
@@ -43,17 +44,14 @@ what keeps norms, and a margin is a bound from above as much as one around 1.
 import dataclasses
 import functools
 
-import jax.numpy as jnp
 import numpy as np
 
-from experiments.common import handwritten
-from experiments.common.checks import Check, at_least
+from experiments.common.checks import Check, above, at_least
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
-from experiments.common.options import at_full_size, check_counts, check_full, check_rates
+from experiments.common.options import at_full_size, check_counts, check_full, check_rates, is_default
 from experiments.common.parts import Part, compute_now
-from experiments.common.splits import draw_runs
-from experiments.common.studies import Digits
+from experiments.common.studies import digits_and_runs
 from experiments.spectral_margin.comparisons import behind_all, best_interior, gain
 from experiments.spectral_margin.figure import plot
 from experiments.spectral_margin.networks import FREE, KINDS, ORTHOGONAL, PUBLISHED, PUBLISHED_BEST, WIDEST, Kind
@@ -61,7 +59,7 @@ from experiments.spectral_margin.trials import study
 
 FULL = {"hidden_size": 128, "updates": 4300}
 """What --full changes: the published units, and about the published 120 epochs."""
-PUBLISHED_MARGIN = 0.05
+LEAST_GAIN = 0.05
 """By how much margin 0.1 must be better than margin 0."""
 
 
@@ -102,8 +100,7 @@ class Config:
 def run(config: Config, part: Part = compute_now) -> Results:
     """Trains and measures all networks."""
     config = at_full_size(config, FULL)
-    images, labels = handwritten.load()
-    runs, digits = draw_runs(config, labels), Digits(jnp.asarray(images.reshape(-1, 64)), jnp.asarray(labels))
+    digits, runs = digits_and_runs(config)
     rows, curves = [], {}
     for kind in KINDS:
         compute = functools.partial(study, config, kind, digits, runs)
@@ -140,15 +137,15 @@ def _row(kind: Kind, found: dict[str, np.ndarray]) -> dict:
 
 def check(config: Config, results: Results) -> list[Check]:
     """Tests the five criteria fixed in advance; none if the options are others than they are stated for, but for the seed."""
-    if dataclasses.replace(config, seed=Config.seed, full=Config.full) != Config():
+    if not is_default(config, FULL):
         return []
     best = best_interior(results)
     return [
-        at_least("(1) best margin between 0 and 1, minus margin 0", gain(results, best, ORTHOGONAL), 0.0),
-        at_least("(2) the same minus margin 1", gain(results, best, WIDEST), 0.0),
-        at_least("(3) the same minus a free W, orthogonal start", gain(results, best, FREE), 0.0),
-        at_least("(4) the network next to Glorot's start, minus that", behind_all(results), 0.0),
-        at_least("(5) margin 0.1 minus margin 0", gain(results, PUBLISHED_BEST, ORTHOGONAL), PUBLISHED_MARGIN),
+        above("(1) best margin between 0 and 1, minus margin 0", gain(results, best, ORTHOGONAL)),
+        above("(2) the same minus margin 1", gain(results, best, WIDEST)),
+        above("(3) the same minus a free W, orthogonal start", gain(results, best, FREE)),
+        above("(4) the network next to Glorot's start, minus that", behind_all(results)),
+        at_least("(5) margin 0.1 minus margin 0", gain(results, PUBLISHED_BEST, ORTHOGONAL), LEAST_GAIN),
     ]
 
 

@@ -20,7 +20,7 @@ SMALLEST = 1e-4
 
 def plot(results: Results) -> Any:
     """Draws accuracies by margin beside the published ones, singular values after training, and gradients by lag."""
-    figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 4.8), layout="constrained", gridspec_kw={"width_ratios": (1.1, 1.1, 1)})
+    figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 4.8), layout="constrained", gridspec_kw={"width_ratios": (1.2, 1.2, 1)})
     _accuracies(axes[0], results)
     _singular_values(axes[1], results)
     _gradients(axes[2], results)
@@ -35,8 +35,9 @@ def finding(results: Results) -> str:
     """Says how the best margin between 0 and 1 compares with the ends of the curve, and whether Glorot's start is the worst."""
     best = best_interior(results)
     worst = "is behind all others" if behind_all(results).low > 0 else "is not surely behind all others"
+    margins = [f"{kind.margin:g}" for kind in INTERIOR]
     return (
-        f"Margin {best.margin:g}, of {', '.join(f'{kind.margin:g}' for kind in INTERIOR)} the one validation digits prefer, is "
+        f"Of the margins {', '.join(margins[:-1])} and {margins[-1]} validation digits prefer {best.margin:g}: it is "
         f"{lead(gain(results, best, ORTHOGONAL))} an orthogonal W, {lead(gain(results, best, WIDEST))} margin 1 and "
         f"{lead(gain(results, best, FREE))} a free W with an orthogonal start; Glorot's start {worst}"
     )
@@ -93,7 +94,7 @@ def _gradients(axis: Any, results: Results) -> None:
 
 
 def _name_places(axis: Any) -> None:
-    axis.set_xticks(range(len(KINDS)), [_short(kind) for kind in KINDS], fontsize=8.5)
+    axis.set_xticks(range(len(KINDS)), [_short(kind) for kind in KINDS], fontsize=8)
     axis.axvline(len(KINDS) - 2.5, color="lightgrey", linewidth=0.8)
     axis.set_xlabel("margin of the singular values, or none")
 

@@ -6,12 +6,11 @@ import jax
 from jax import Array
 
 from experiments.common.networks import Network, draw
+from experiments.common.studies import CLASSES
 from recurrent import Cell, elman
 from recurrent.initializers import glorot_uniform
 from recurrent.parametrizations import svd
 from recurrent.wrappers import reparametrized, with_kernel
-
-CLASSES = 10
 
 
 class Kind(NamedTuple):

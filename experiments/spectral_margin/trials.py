@@ -8,20 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from threadpoolctl import threadpool_limits
 
 from experiments.common import studies
 from experiments.common.handwritten import read
 from experiments.common.networks import Network, logits_of
 from experiments.common.splits import Run
-from experiments.common.studies import Digits
+from experiments.common.studies import STEPS, Digits
 from experiments.spectral_margin.networks import Kind, draw_network, make_cell, plain
 from recurrent import elman
 from recurrent.flow import gradient_decay
 from recurrent.losses import cross_entropy
-
-STEPS = 64
-"""Pixels of a digit, read one by one."""
 
 
 def study(config: Any, kind: Kind, digits: Digits, runs: Sequence[Run]) -> dict[str, np.ndarray]:
@@ -41,9 +37,8 @@ def study(config: Any, kind: Kind, digits: Digits, runs: Sequence[Run]) -> dict[
     compiled = studies.functions(make_cell(kind, config.hidden_size), STEPS, config.blanks)
     compiled = compiled._replace(accuracy=lambda network, digits: reader.accuracy(made(network), digits))
     init = jax.jit(lambda key: draw_network(kind, key, config.hidden_size))
-    with threadpool_limits(1):  # LAPACK's threads, in the exponential map, wait for each other on few cores
-        found = studies.study(config, init, compiled, digits, runs, kind.name)
-        networks = list(map(made, found.networks))
+    found = studies.study(config, init, compiled, digits, runs, kind.name)
+    networks = list(map(made, found.networks))
     kernels = np.stack([np.asarray(network.cell.recurrent_kernel, np.float64) for network in networks])
     pairs = list(zip(networks, runs, strict=True))
     return {

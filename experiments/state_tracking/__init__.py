@@ -47,7 +47,6 @@ at 256 steps means that nothing was learnt, or that errors added up, shows in th
 two layers of the delta rule can track S3. The widths are small, and equal numbers of units are not equal numbers of parameters.
 """
 
-import dataclasses
 import functools
 
 import numpy as np
@@ -55,7 +54,7 @@ import numpy as np
 from experiments.common.checks import Check, at_least, at_most
 from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import count
-from experiments.common.options import at_full_size
+from experiments.common.options import at_full_size, is_default
 from experiments.common.parts import Part, compute_now
 from experiments.state_tracking.figure import plot
 from experiments.state_tracking.findings import accuracy, lengths_at, share_solved
@@ -120,7 +119,7 @@ def _file(name: str) -> str:
 
 def check(config: Config, results: Results) -> list[Check]:
     """Compares the bounds with the margins fixed in advance; none with other options than seed and --full."""
-    if dataclasses.replace(config, seed=Config.seed, full=Config.full) != Config():
+    if not is_default(config, FULL):
         return []
 
     def found(task, network):

@@ -22,14 +22,15 @@ size with ten seeds, for five against none are 39 points apart for sure; it take
 
 Size. Lengths 20 to 50, 5,000 updates at most, 8 seeds; the model of many lengths draws them from 10 to 50, one per sequence,
 and makes 10,000 updates at the rate of length 50. Each method chooses a rate of 0.01, 0.03 and 0.1 for each length, by success
-on two other seeds, among equals by the fewest errors. The weights at the start are "basic_tanh", N(0, 0.1^2), for which the
-generalisation is published; --init has the other two.
+on two other seeds, among equals by the fewest updates, and then by the least loss. The weights at the start are "basic_tanh",
+N(0, 0.1^2), for which the generalisation is published; --init has the other two.
 
-Two runs came before. The first, seeds 0 to 7, had one rate per method, chosen at lengths 20 and 40: SGD-CR took 0.3 and
-succeeded in 8, 8, 8 and 0 of 8 networks, SGD-C at 0.1 in 8, 8, 3 and 0, SGD at 0.01 in 6, 0, 0 and 0, so that (2) was missed;
-that no rate was chosen at length 50 was an error of the design. In the second, seeds 100 to 107, one network chose each rate:
-SGD-CR 8, 8, 8 and 8, SGD-C 6, 0, 2 and 0, SGD 6, 0, 0 and 0; one network was too few for SGD-C, which took 0.01 at length 30.
-So there are two now, seeds are others, and 0.3 is gone, which nothing needs. Criteria and budgets are the same.
+Three runs came before, whose rates were chosen worse. The first, seeds 0 to 7, had one rate per method, chosen at lengths 20
+and 40: SGD-CR took 0.3 and succeeded in 8, 8, 8 and 0 of 8 networks, SGD-C at 0.1 in 8, 8, 3 and 0, SGD at 0.01 in 6, 0, 0 and
+0, so that (2) was missed. In the second, seeds 100 to 107, one network chose each rate: SGD-CR 8, 8, 8 and 8, SGD-C 6, 0, 2 and
+0, SGD 6, 0, 0 and 0; SGD-C took 0.01 at length 30. In the third, seeds 200 to 207, with two networks and without 0.3, which
+nothing needs, rates that succeed alike were told apart by errors, which says nothing of them: SGD-CR 8, 8, 8 and 8, SGD-C 7, 8,
+2 and 0, SGD 8, 0, 0 and 0; (1) was missed by that one network, at 0.01. Criteria and budgets have stayed the same.
 
 Pilots, seeds of 1,000 and above, set lengths and updates; two to four networks each, within the 5,000 updates. SGD
 solved length 20 at 0.01 and 0.03, not at 0.1 or 0.3, and nothing from 30 on at any rate; SGD-C at 0.1 solved 20, 30 and 40 in
@@ -54,8 +55,8 @@ from experiments.common.intervals import of_share
 from experiments.common.options import at_full_size
 from experiments.common.parts import Part, compute_now
 from experiments.temporal_order.criteria import BEYOND, check, gap, success, wrong_beyond
-from experiments.temporal_order.figure import GUESSING, plot
-from experiments.temporal_order.methods import CONFIRMED, METHODS, REGULARIZED, SGD, TASK, Measured
+from experiments.temporal_order.figure import plot
+from experiments.temporal_order.methods import CONFIRMED, GUESSING, METHODS, REGULARIZED, SGD, TASK, Measured
 from experiments.temporal_order.options import FULL, Config
 from experiments.temporal_order.trials import FACTORS, Arrays, choose, many_lengths, train, untrained
 

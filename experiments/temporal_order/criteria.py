@@ -1,21 +1,20 @@
 """The criteria of `temporal_order`, and what they read off the trainings."""
 
-import dataclasses
-
 import numpy as np
 
 from experiments.common.checks import Check, at_least, at_most
 from experiments.common.experiment import Results
 from experiments.common.intervals import Interval, of_difference, of_share
+from experiments.common.options import is_default
 from experiments.temporal_order.methods import CLIPPED, CONFIRMED, REGULARIZED, SGD
-from experiments.temporal_order.options import Config
+from experiments.temporal_order.options import FULL, Config
 
 GAP, WRONG = 0.4, 0.01
 """How much more often Ω must succeed than plain SGD at the longest length, and the share of errors that is allowed."""
 BEYOND = 10
 """Times the longest trained length at which the models of many lengths are judged."""
-OPEN = ("init", "form", "exact", "weight", "full", "seed")
-"""Options that the criteria leave open."""
+OPEN = ("init", "form", "exact")
+"""Options that the criteria leave open, beside the seed."""
 
 
 def success(results: Results, method: str) -> list[Interval]:
@@ -42,7 +41,7 @@ def wrong_beyond(results: Results) -> Interval:
 
 def check(config: Config, results: Results) -> list[Check]:
     """Judges the default size and the published one, with any initial weights, any form of Omega and any seed."""
-    if dataclasses.replace(config, **{name: getattr(Config, name) for name in OPEN}) != Config():
+    if not is_default(config, FULL, *OPEN):
         return []
     longest, trained = int(results.curves["lengths"][-1]), int(results.curves["many/longest"])
     pairs = ((REGULARIZED, CLIPPED), (CLIPPED, SGD))

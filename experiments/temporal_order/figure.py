@@ -9,14 +9,12 @@ from experiments.common.experiment import Results
 from experiments.common.figures import PALETTE, WIDTH, headline
 from experiments.common.intervals import Interval, of_share
 from experiments.temporal_order.criteria import BEYOND, WRONG, gap, least_lead, success, wrong_beyond
-from experiments.temporal_order.methods import CLIPPED, CONFIRMED, METHODS, REGULARIZED, SGD
+from experiments.temporal_order.methods import CLIPPED, CONFIRMED, GUESSING, METHODS, REGULARIZED, SGD
 
 COLOURS: dict[str, str] = dict(zip(METHODS, PALETTE, strict=False))
 MARKERS: dict[str, str] = dict(zip(METHODS, "osD", strict=True))
 LINES: dict[str, str] = dict(zip(METHODS, (":", "--", "-"), strict=True))
 LABELS = {SGD: "SGD: plain", CLIPPED: "SGD-C: clipped", REGULARIZED: "SGD-CR: clipped, with Ω"}
-GUESSING = 0.75
-"""Share of errors of an answer that sees nothing."""
 
 
 def plot(results: Results) -> Any:
@@ -48,7 +46,7 @@ def finding(results: Results) -> str:
 def _success(axis: Any, results: Results) -> None:
     lengths = results.curves["lengths"]
     for i, method in enumerate(METHODS):
-        places = lengths + 0.025 * np.ptp(lengths) * (i - 1)
+        places = lengths + _apart(lengths) * (i - 1)
         _points(axis, places, success(results, method), method, linestyle=LINES[method], label=LABELS[method])
     axis.set(ylim=(-0.03, 1.03), ylabel="share of networks that succeed: Wilson's 95 %")
     axis.set_title("(a) One length, fewer than 1 % errors")
@@ -58,23 +56,27 @@ def _success(axis: Any, results: Results) -> None:
 def _radii(axis: Any, results: Results) -> None:
     """Every network is a point, filled if it succeeded."""
     lengths = results.curves["lengths"]
-    step = 0.025 * np.ptp(lengths)
     for i, method in enumerate(METHODS):
         radii, solved = results.curves[f"radius/{method}"], results.curves[f"solved/{method}"].astype(bool)
-        places = np.broadcast_to((lengths + step * (i - 1))[:, None], radii.shape)
+        places = np.broadcast_to((lengths + _apart(lengths) * (i - 1))[:, None], radii.shape)
         for chosen, face in ((solved, COLOURS[method]), (~solved, "white")):
             axis.plot(places[chosen], radii[chosen], MARKERS[method], color=COLOURS[method], markerfacecolor=face, markersize=5)
     start = float(np.median(results.curves["radius/untrained"]))
     axis.axhline(start, color="grey", linestyle=":", linewidth=1)
     look = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "top", "color": "0.3"}
-    axis.annotate("before training", (0, start), (3, -3), **look)
+    axis.annotate("before training", (1, start), (-3, -8), ha="right", **look)
     axis.set_yscale("log")
     ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100) if tick < 2 * np.nanmax(axis.get_ylim())]
     axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.set(ylabel="spectral radius of W", title="(b) At the end; filled: succeeded")
-    axis.set_ylim(bottom=0.5 * start)
+    axis.set_ylim(bottom=0.7 * start)
     _name_lengths(axis, lengths)
+
+
+def _apart(lengths: np.ndarray) -> float:
+    """How far apart methods are drawn."""
+    return 0.025 * float(np.ptp(lengths) or lengths[0])
 
 
 def _beyond(axis: Any, results: Results) -> None:

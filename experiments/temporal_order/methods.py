@@ -19,6 +19,8 @@ from recurrent.tasks import Batch, Task
 TASK = tasks.temporal_order()
 SGD, CLIPPED, REGULARIZED = METHODS = ("SGD", "SGD-C", "SGD-CR")
 """Plain, with clipping, with clipping and Ω."""
+GUESSING = 0.75
+"""Share of errors of an answer that sees nothing."""
 CLIP = 1.0
 """Global norm that gradients are clipped to."""
 TESTED, CONFIRMED = 250, 10_000
@@ -92,7 +94,7 @@ def make_setting(config: Config, method: str, length: int, every: int) -> Settin
         Descent("sgd", clip=None if method == SGD else CLIP),
         config.hidden_size,
         batch=config.batch_size,
-        every=min(every, config.updates),
+        every=every,
         tested=TESTED,
         objective=WithOmega(config.weight, config.form == "squared", config.exact) if method == REGULARIZED else task_loss,
         confirmed=CONFIRMED,

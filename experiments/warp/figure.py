@@ -7,11 +7,13 @@ import numpy as np
 
 from experiments.common.experiment import Results
 from experiments.common.figures import PALETTE, WIDTH, headline
-from experiments.warp.findings import ANSWERED, farthest, losses
+from experiments.warp.findings import ANSWERED, DONE, farthest, losses
 from experiments.warp.networks import FORMS, NETWORKS
 
 COLOURS = dict(zip(NETWORKS, PALETTE, strict=False))
 MARKERS = dict(zip(NETWORKS, "osD", strict=True))
+BOUNDS = (1e-3, 4.0)
+"""Of the axis of losses; what lies beyond is drawn at its ends."""
 LASTS = dict(zip(FORMS, ("each character lasts as long", "from 1 step to so many for each"), strict=True))
 
 
@@ -38,17 +40,18 @@ def _panel(axis: Any, results: Results, form: str) -> None:
     warps = results.curves["warps"]
     places = np.arange(len(warps))
     for i, name in enumerate(NETWORKS):
-        found = np.array(list(losses(results, name, form).values()))
+        found = np.array(list(losses(results, name, form).values())).clip(*BOUNDS)
         shift = 0.08 * (i - 1)
         look = {"color": COLOURS[name], "marker": MARKERS[name], "markersize": 5}
         axis.plot(np.repeat(places + shift, found.shape[1]), found.ravel(), linestyle="none", alpha=0.6, **look)
         axis.plot(places + shift, found.mean(axis=1), color=COLOURS[name], linewidth=1.5)
         axis.plot([], [], label=f"{name}: seeds, and their mean", **look)
-    for level, words in (("memoryless", "best answer without memory"), (ANSWERED, f"answered: {ANSWERED:g}")):
-        height = float(results.curves[level]) if isinstance(level, str) else level
+    heights = {"best answer without memory": float(results.curves["memoryless"])}
+    heights |= {f"answered: {ANSWERED:g}": ANSWERED, f"training ends: {DONE:g}": DONE}
+    for words, height in heights.items():
         axis.axhline(height, color="0.4", linestyle="--", linewidth=1)
         axis.text(places[0] - 0.2, height * 1.06, words, fontsize=9, color="0.3", va="bottom")
     axis.set_xticks(places, [str(warp) for warp in warps])
-    axis.set(yscale="log", xlabel="warp (steps)", ylim=(1e-3, 4))
+    axis.set(yscale="log", xlabel="warp (steps)", ylim=BOUNDS)
     ticks = (0.001, 0.01, 0.1, 1)
     axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])

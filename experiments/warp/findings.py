@@ -5,8 +5,8 @@ import numpy as np
 from experiments.common.experiment import Results
 from experiments.warp.networks import UNIFORM
 
-ANSWERED = 0.05
-"""The loss below which a network answers."""
+ANSWERED, DONE = 0.05, 0.02
+"""Losses: below the first a network answers, below the second its training ends."""
 
 
 def losses(results: Results, name: str, form: str) -> dict[int, np.ndarray]:

@@ -16,8 +16,8 @@ FORMS: tuple[Form, Form] = ("uniform warping", "variable warping")
 UNIFORM, VARIABLE = FORMS
 PLAIN, LEAKY, GATED = "tanh", "leaky", "gated"
 FEATURES = warped(1).features
-EVERY = 50
-"""Updates between two tests."""
+EVERY, TESTED = 50, 1000
+"""Updates between two tests, and their fresh sequences."""
 
 
 def make_plain(hidden_size: int, warp: int) -> Cell:
@@ -41,7 +41,7 @@ NETWORKS: dict[str, Callable[[int, int], Cell]] = {PLAIN: make_plain, LEAKY: mak
 
 
 def make_setting(config: Any, name: str, form: Form, warp: int) -> Setting:
-    """What is trained on sequences that are warped so much; the loss of 1,000 fresh ones is measured every 50 updates."""
+    """What is trained on sequences that are warped so much."""
     return Setting(
         NETWORKS[name](config.hidden_size, warp),
         warped(warp, form),
@@ -50,5 +50,5 @@ def make_setting(config: Any, name: str, form: Form, warp: int) -> Setting:
         config.hidden_size,
         batch=config.batch_size,
         every=min(EVERY, config.updates),
-        tested=1000,
+        tested=TESTED,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.common.checks import at_least, at_most, verdict
+from experiments.common.checks import above, at_least, at_most, verdict
 from experiments.common.intervals import Interval
 
 
@@ -22,8 +22,15 @@ def test_of_an_interval_the_unfavourable_bound_decides(low, high, least, most):
     assert at_most("loss", found, 1.0).passed is most
 
 
+@pytest.mark.parametrize(("low", "passed"), [(1e-9, True), (0.0, False), (-0.1, False), (float("nan"), False)])
+def test_what_is_exactly_equal_is_not_above(low, passed):
+    assert above("gain", Interval(low, low, low)).passed is passed
+    assert above("gain", Interval(low + 2, low + 2, low + 3), 2.0).passed is (low + 2 > 2)
+
+
 def test_a_check_prints_its_verdict_its_interval_and_its_criterion():
     assert str(at_least("gain", Interval(0.5, 0.75, 1.0), 0.6)) == "FAIL  gain: 0.75 [0.5, 1] (lower bound at least 0.6)"
+    assert str(above("gain", Interval(0.0, 0.5, 1.0))) == "FAIL  gain: 0.5 [0, 1] (lower bound above 0)"
     assert str(at_most("loss", 0.25, 0.5)) == "pass  loss: 0.25 (at most 0.5)"
 
 

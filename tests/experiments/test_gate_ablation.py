@@ -14,7 +14,7 @@ from experiments.common.networks import draw
 from experiments.gate_ablation import trials
 from experiments.gate_ablation.figure import finding, plot
 from experiments.gate_ablation.findings import difference, nearest_to_last
-from experiments.gate_ablation.trials import ADDING, BIAS_0, FULL, LENGTH, REBER, SUMS, VARIANTS, make_cell, on_sums, size
+from experiments.gate_ablation.trials import ADDING, BIAS_0, LENGTH, REBER, SUMS, VANILLA, VARIANTS, make_cell, on_sums, size
 
 pytestmark = [pytest.mark.xdist_group("streams"), pytest.mark.usefixtures("users_numerics")]
 
@@ -68,7 +68,7 @@ def test_variants_have_the_parts_that_their_names_say(variant):
     assert size(variant, ADDING, h) == parameters
 
 
-@pytest.mark.parametrize("variant", [FULL, "NIAF", "NOAF"])
+@pytest.mark.parametrize("variant", [VANILLA, "NIAF", "NOAF"])
 def test_activations_are_left_out_where_their_names_say_so(variant):
     """One step with a large input, from c = 0, and one without input, from a large c."""
     cell = make_cell(variant, 2, 5)
@@ -92,7 +92,7 @@ def test_the_rate_is_chosen_by_networks_that_are_not_reported(task, best, monkey
 
     monkeypatch.setattr(trials, "on_stream" if task == REBER else "on_sums", train)
     config = types.SimpleNamespace(learning_rates=(0.01, 0.02), networks=5, trials=3)
-    found = trials.study(config, FULL, task, jax.random.key(0), "")
+    found = trials.study(config, VANILLA, task, jax.random.key(0), "")
     assert found["rate"] == best
     assert keys[0] == keys[1]
     assert keys[0][0] != keys[2][0]
@@ -103,8 +103,8 @@ def test_the_rate_is_chosen_by_networks_that_are_not_reported(task, best, monkey
 def test_the_score_of_sums_is_the_order_of_magnitude_of_the_error():
     """At a rate of nearly 0 it is that of networks as they are drawn."""
     config = types.SimpleNamespace(hidden_size=3, updates=2)
-    found = on_sums(config, FULL, jax.random.key(3), 2, 1e-12)
-    cell = make_cell(FULL, SUMS.features, 3)
+    found = on_sums(config, VANILLA, jax.random.key(3), 2, 1e-12)
+    cell = make_cell(VANILLA, SUMS.features, 3)
     for score, key in zip(found, jax.random.split(jax.random.key(3), 2), strict=True):
         k_network, _, k_test = jax.random.split(key, 3)
         network, batch = draw(cell, k_network, 1, 3), SUMS.sample(k_test, 2000, LENGTH)

@@ -15,7 +15,7 @@ from experiments import skips
 from experiments.common import handwritten
 from experiments.common.experiment import Results
 from experiments.common.networks import logits_of
-from experiments.common.splits import Run, Split
+from experiments.common.splits import Run, Split, draw_runs
 from experiments.common.studies import Digits
 from experiments.skips import comparisons, figure, graph, networks, trials
 from experiments.skips.networks import PLAIN, Kind, kinds
@@ -236,7 +236,7 @@ def test_networks_learn_nothing_of_the_digits_they_are_tested_on():
     rng = np.random.default_rng(0)
     meaningless = Digits(jnp.asarray(rng.random((100, 64), np.float32)), jnp.asarray(rng.permutation(np.arange(100) % 10)))
     config = dataclasses.replace(BRIEF, hidden_size=32, updates=1500, learning_rates=(0.004,), blanks=(0, 9))
-    found = trials.study(config, Kind(13), 0, meaningless, skips.draw_runs(config, np.asarray(meaningless.labels)))
+    found = trials.study(config, Kind(13), 0, meaningless, draw_runs(config, np.asarray(meaningless.labels)))
     assert found["training"].min() > 0.8
     assert found["test"].mean() < 0.25
     assert found["validation"].mean() < 0.35

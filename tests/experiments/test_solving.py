@@ -231,3 +231,11 @@ def test_settings_that_differ_in_other_lengths_alone_share_a_program():
         traced.append("then")
     assert traced[-2:] == ["then", "then"]
     assert set(traced[:-2]) == {5}
+
+
+def test_what_is_measured_after_training_has_keys_of_its_own():
+    seed_key = jax.random.key(7)
+    taken = {tuple(jax.random.key_data(key).tolist()) for key in jax.random.split(seed_key, 4)}
+    assert tuple(jax.random.key_data(solving.own_key(7)).tolist()) not in taken | {
+        tuple(jax.random.key_data(seed_key).tolist())
+    }

@@ -223,9 +223,18 @@ def test_the_published_size_is_judged_by_the_same_criteria():
 @pytest.mark.parametrize(
     ("changed", "validation", "said"),
     [
-        ({}, {}, ("Margin 0.1", "15 points ahead of an orthogonal W", "3 points ahead of margin 1", "is behind all others")),
+        (
+            {},
+            {},
+            (
+                "Of the margins 0.001, 0.01 and 0.1 validation digits prefer 0.1: it is",
+                "15 points ahead of an orthogonal W",
+                "3 points ahead of margin 1",
+                "is behind all others",
+            ),
+        ),
         ({WIDEST: 0.95, FREE: 0.899}, {}, ("5 points behind margin 1", "not told apart from a free W")),
-        ({GLOROT: 0.80}, {Kind(0.01): 0.95}, ("Margin 0.01", "is not surely behind all others")),
+        ({GLOROT: 0.80}, {Kind(0.01): 0.95}, ("prefer 0.01: it is", "is not surely behind all others")),
     ],
 )
 def test_the_title_says_what_was_found(changed, validation, said):

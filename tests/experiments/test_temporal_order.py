@@ -34,7 +34,7 @@ def test_a_run_leaves_its_table_and_figure(tmp_path):
     assert {row["rate"] for row in rows[:3]} <= {"0.1", "1.0", "1"}
     with np.load(folder / "curves.npz") as curves:
         assert curves["omega/SGD-CR"].shape == curves["radius/untrained"].shape == (1, 2)
-        assert curves["choice/SGD/10/errors"].shape == (2, 1)  # rates by networks
+        assert curves["choice/SGD/10/losses"].shape == (2, 1)  # rates by networks
         assert all((curves[f"errors/{method}"] > 0.5).all() for method in METHODS)
 
 
@@ -169,12 +169,13 @@ def test_sequences_of_many_lengths_are_those_of_the_task():
     assert np.bincount(symbols.ravel())[2:].min() > 0.22 * symbols.size
 
 
-def test_the_rate_is_the_one_that_solves_most_and_among_equals_errs_least():
-    solved = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0]])
-    errors = np.array([[0.0, 0.1, 0.1], [0.0, 0.0, 0.7], [0.5, 0.0, 0.0], [0.02] * 3])
-    assert trials.best(solved, errors) == 2
-    errors[1, 2] = 0.4
-    assert trials.best(solved, errors) == 1
+def test_the_rate_is_the_one_that_solves_most_then_the_fastest_then_that_of_the_least_loss():
+    solved = np.array([[1, 0], [1, 1], [1, 1], [0, 0]])
+    updates = np.array([[1.0, 5.0], [4.0, 4.0], [4.0, 3.0], [5.0, 5.0]])
+    losses = np.array([[0.1, 0.1], [0.1, 0.1], [0.9, 0.9], [0.0, 0.0]])
+    assert trials.best(solved, updates, losses) == 2
+    assert trials.best(solved, np.full((4, 2), 5.0), losses) == 1
+    assert trials.best(np.zeros((2, 1)), np.ones((2, 1)), np.array([[np.nan], [2.0]])) == 1
 
 
 def test_rates_are_chosen_on_other_seeds_than_networks_are_trained_with(monkeypatch):
@@ -244,7 +245,8 @@ def test_the_worst_model_of_many_lengths_counts():
 @pytest.mark.parametrize(
     ("options", "judged"),
     [
-        ({"init": "sigmoid", "form": "plain", "exact": True, "weight": 2.0, "seed": 7}, True),
+        ({"init": "sigmoid", "form": "plain", "exact": True, "seed": 7}, True),
+        ({"weight": 2.0}, False),
         ({"full": True}, True),
         ({"lengths": (20, 30)}, False),
         ({"seeds": 4}, False),

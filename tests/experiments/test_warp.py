@@ -8,7 +8,7 @@ from runs import finished, refused
 from experiments import warp
 from experiments.common.experiment import Results
 from experiments.common.networks import count
-from experiments.common.solving import CHOICE
+from experiments.common.solving import CHOICE, Course
 from experiments.warp.figure import finding, plot
 from experiments.warp.findings import farthest, losses
 from experiments.warp.networks import FORMS, GATED, LEAKY, NETWORKS, PLAIN, UNIFORM, VARIABLE, make_setting
@@ -24,12 +24,12 @@ def test_warp_runs(tmp_path, monkeypatch):
     monkeypatch.delitem(NETWORKS, GATED)
     monkeypatch.delitem(NETWORKS, LEAKY)
     options = ["--warps", "1", "20", "--length", "30", "--hidden-size", "3", "--batch-size", "4", "--updates", "2"]
-    folder, rows, summary = finished(warp.EXPERIMENT, [*options, "--learning-rates", "0.01", "--seeds", "2"], tmp_path)
+    folder, rows, summary = finished(warp.EXPERIMENT, [*options, "--learning-rates", "0.01", "0.02", "--seeds", "2"], tmp_path)
     assert [(row["form"], row["warp"]) for row in rows] == [(UNIFORM, "1"), (UNIFORM, "20"), (VARIABLE, "20")]
     assert summary["memoryless"] == pytest.approx(np.log(8))
     assert summary["checks"] == []
     with np.load(folder / "curves.npz") as curves:
-        assert curves[f"choice/{PLAIN}"].shape == (1, 2)
+        assert curves[f"choice/{PLAIN}/{VARIABLE}/losses"].shape == (2,)
         for form, far in ((UNIFORM, 1), (UNIFORM, 20), (VARIABLE, 20)):
             assert np.all(np.abs(curves[f"loss/{PLAIN}/{form}/{far}"] - np.log(9)) < 1)
 
@@ -78,24 +78,38 @@ def drawn(cell, name):
     return params.leak_logit if name == LEAKY else params.bias
 
 
-@pytest.mark.parametrize("best", [0.01, 0.03])
-def test_the_rate_is_chosen_by_both_forms_on_a_seed_that_is_not_reported(best, monkeypatch):
-    """The best rate is neither that of uniform warps alone nor that of variable ones."""
+RATES = CONFIG.learning_rates
+
+
+@pytest.mark.parametrize(
+    ("losses", "updates", "rate"),
+    [
+        ((0.5, 0.4, 0.3, 0.6, 0.7), (9, 9, 9, 9, 9), 0.01),
+        ((0.5, 0.019, 0.001, 0.018, 0.7), (9, 5, 4, 3, 9), 0.03),  # all three are low enough, and the last is fastest
+        ((np.nan, 2.0, 0.021, 0.0199, 2.0), (1, 9, 1, 8, 9), 0.03),
+    ],
+)
+def test_the_rate_of_a_form_is_chosen_on_a_seed_that_is_not_reported(losses, updates, rate, monkeypatch):
     seen = []
 
     def train(config, name, form, far, rate, seed):
-        seen.append((far, seed))
-        one_form = {0.003: {UNIFORM: 0.0, VARIABLE: 2.0}, round(0.04 - best, 3): {UNIFORM: 2.0, VARIABLE: 0.0}}
-        return {"losses": one_form.get(round(rate, 3), {}).get(form, 0.5)}
+        seen.append((form, far, seed))
+        i = RATES.index(rate)
+        return {"stopped_at": losses[i], "losses": -rate, "updates": updates[i]}
 
     monkeypatch.setattr(warp, "train", train)
-    assert warp.choose(warp.Config(seed=3), GATED)["rate"] == best
-    assert set(seen) == {(20, 3 + CHOICE)}
+    assert warp.choose(warp.Config(seed=3), GATED, VARIABLE)["rate"] == rate
+    assert seen == [(VARIABLE, 20, 3 + CHOICE)] * 5
+    assert warp.choose(warp.Config(learning_rates=(0.2,)), GATED, UNIFORM)["rate"] == 0.2
+    assert len(seen) == 5  # one rate is not chosen by training
 
 
-def test_a_rate_whose_loss_is_nan_is_not_chosen(monkeypatch):
-    monkeypatch.setattr(warp, "train", lambda *args: {"losses": np.nan if args[4] == 0.003 else args[4]})
-    assert warp.choose(CONFIG, GATED)["rate"] == 0.01
+def test_what_is_reported_is_not_the_test_that_ended_the_training(monkeypatch):
+    course = Course(np.array([50]), np.array([0.001]), np.array([0.0]), np.array([True]), "network")
+    monkeypatch.setattr(warp, "solve", lambda *given, **options: course)
+    monkeypatch.setattr(warp, "test", lambda setting, length, network, key: (0.03, 0.0, network == "network" and length == 100))
+    found = warp.train(CONFIG, GATED, UNIFORM, 5, 0.01, 0)
+    assert found == {"stopped_at": 0.001, "losses": 0.03, "updates": 50}
 
 
 def test_a_training_ends_where_its_loss_is_low(monkeypatch):

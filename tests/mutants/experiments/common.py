@@ -14,6 +14,27 @@ MUTANTS = (
         _CHECKS,
     ),
     Mutant(
+        "what is exactly equal is above",
+        "experiments/common/checks.py",
+        "bool(found.low > target)",
+        "bool(found.low >= target)",
+        _CHECKS,
+    ),
+    Mutant(
+        "what is measured after training has the key of an update",
+        _SOLVING_FILE,
+        "fold_in(jax.random.key(seed), 4)",
+        "fold_in(jax.random.key(seed), 1)",
+        (f"{_SOLVING}test_what_is_measured_after_training_has_keys_of_its_own",),
+    ),
+    Mutant(
+        "a full size that is asked for by its values has no verdict",
+        "experiments/common/options.py",
+        "return at_full_size(closed, changes) in",
+        "return closed in",
+        ("test_full_size.py::test_every_full_size_has_a_verdict",),
+    ),
+    Mutant(
         "a criterion that NaN meets",
         "experiments/common/checks.py",
         "bool(found <= target))",

@@ -104,15 +104,15 @@ MUTANTS = (
     Mutant(
         "spectral_margin: the published difference of the chosen margin",
         "experiments/spectral_margin/__init__.py",
-        "gain(results, PUBLISHED_BEST, ORTHOGONAL), PUBLISHED_MARGIN",
-        "gain(results, best, ORTHOGONAL), PUBLISHED_MARGIN",
+        "gain(results, PUBLISHED_BEST, ORTHOGONAL), LEAST_GAIN",
+        "gain(results, best, ORTHOGONAL), LEAST_GAIN",
         _CHOICE,
     ),
     Mutant(
         "spectral_margin: no margin for the published difference",
         "experiments/spectral_margin/__init__.py",
-        "PUBLISHED_MARGIN = 0.05",
-        "PUBLISHED_MARGIN = 0.0",
+        "LEAST_GAIN = 0.05",
+        "LEAST_GAIN = 0.0",
         _CRITERIA,
     ),
 )

@@ -6,7 +6,7 @@ _INIT, _NETWORKS, _FINDINGS = (f"experiments/warp/{name}.py" for name in ("__ini
 _TESTS = "test_warp.py::"
 _STARTS = (f"{_TESTS}test_leaks_and_gates_start_with_the_same_time_constants",)
 _SIZES = (f"{_TESTS}test_networks_have_the_sizes_that_the_docstring_says",)
-_CHOICE = (f"{_TESTS}test_the_rate_is_chosen_by_both_forms_on_a_seed_that_is_not_reported",)
+_CHOICE = (f"{_TESTS}test_the_rate_of_a_form_is_chosen_on_a_seed_that_is_not_reported",)
 _CRITERIA = (f"{_TESTS}test_a_result_that_breaks_one_criterion_misses_it_alone",)
 _FARTHEST = (f"{_TESTS}test_a_network_answers_up_to_the_first_warp_where_a_seed_does_not",)
 
@@ -21,14 +21,28 @@ MUTANTS = (
     Mutant("warp: leaks from another range", _NETWORKS, "np.linspace(2, warp + 2", "np.linspace(2, warp + 7", _STARTS),
     Mutant("warp: leaks that are not learned", _NETWORKS, "learned=True", "learned=False", _SIZES),
     Mutant("warp: a gated network with an output gate", _NETWORKS, '"output_gate": False', '"output_gate": True', _SIZES),
-    Mutant("warp: the rate is chosen by one form", _INIT, "np.mean(found, axis=1)", "np.min(found, axis=1)", _CHOICE),
+    Mutant("warp: updates decide before losses", _INIT, "(updates, lost)", "(lost, updates)", _CHOICE),
+    Mutant(
+        "warp: losses that are low enough are told apart",
+        _INIT,
+        "np.maximum(np.nan_to_num(losses, nan=np.inf), DONE)",
+        "np.nan_to_num(losses, nan=np.inf)",
+        _CHOICE,
+    ),
+    Mutant(
+        "warp: the test that ended a training is reported",
+        _INIT,
+        '"losses": float(fresh[0])',
+        '"losses": float(course.losses[-1])',
+        (f"{_TESTS}test_what_is_reported_is_not_the_test_that_ended_the_training",),
+    ),
     Mutant("warp: the rate is chosen on a seed that is reported", _INIT, "config.seed + CHOICE", "config.seed", _CHOICE),
     Mutant(
         "warp: NaN is the least loss",
         _INIT,
         "nan=np.inf",
         "nan=0.0",
-        (f"{_TESTS}test_a_rate_whose_loss_is_nan_is_not_chosen",),
+        _CHOICE,
     ),
     Mutant(
         "warp: a training ends where its loss is high",
