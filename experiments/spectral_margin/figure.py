@@ -87,14 +87,14 @@ def _gradients(axis: Any, results: Results) -> None:
         look = {"color": COLOURS[kind], "linestyle": STYLES[kind], "linewidth": 1.8}
         axis.plot(np.median(decays, axis=0), label=_short(kind).replace("\n", " "), **look)
     axis.set(
-        title="(c) Gradient of the loss, after training",
+        title="(c) Gradient after training",
         xlabel="lag (steps before the end)",
-        ylabel="log10 of its norm over that at lag 0",
+        ylabel="log10 of its norm over that at lag 0: median",
     )
 
 
 def _name_places(axis: Any) -> None:
-    axis.set_xticks(range(len(KINDS)), [_short(kind) for kind in KINDS], fontsize=8)
+    axis.set_xticks(range(len(KINDS)), [_short(kind) for kind in KINDS], fontsize=8.5)
     axis.axvline(len(KINDS) - 2.5, color="lightgrey", linewidth=0.8)
     axis.set_xlabel("margin of the singular values, or none")
 
