@@ -40,8 +40,10 @@ lengths up to 50 made no errors there, at times none at 100, and at 500 those of
 these pilots Ω left out the last step, and readouts started with N(0, 1/50).
 
 What a sceptic could say. Gradients vanish here from the start, at spectral radius 0.7: another start might spare plain SGD
-what Ω mends. Eight seeds leave wide intervals. Rates are a grid of three. Ω's gradient goes through the slopes φ'(a_t), too,
-which the authors hold constant with the states; norms of NaN skip an update here, where the authors shrink W.
+what Ω mends. Eight seeds leave wide intervals. Where no rate succeeds, as with SGD and SGD-C at length 50, the one with the
+least loss says little, and may be one at which clipping hardly acts. Rates are a grid of three. Ω's gradient goes through the
+slopes φ'(a_t), too, which the authors hold constant with the states; norms of NaN skip an update here, where the authors
+shrink W.
 """
 
 import functools
