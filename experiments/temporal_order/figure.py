@@ -64,7 +64,7 @@ def _radii(axis: Any, results: Results) -> None:
     start = float(np.median(results.curves["radius/untrained"]))
     axis.axhline(start, color="grey", linestyle=":", linewidth=1)
     look = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "top", "color": "0.3"}
-    axis.annotate("before training", (1, start), (-3, -8), ha="right", **look)
+    axis.annotate("before training", (0, start), (3, -4), **look)
     axis.set_yscale("log")
     ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100) if tick < 2 * np.nanmax(axis.get_ylim())]
     axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
