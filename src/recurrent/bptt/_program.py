@@ -19,8 +19,8 @@ from recurrent.types import Params, PyTree, State, StepFn
 
 _CHEAP = """
     abs add add_any and broadcast_in_dim ceil clamp complex concatenate conj convert_element_type copy copy_p div eq
-    expand_dims floor ge gt imag integer_pow iota is_finite le lt max min mul name ne neg not or pad real
-    reduce_precision reshape rev round select_n sign slice split square squeeze stop_gradient sub transpose xor
+    expand_dims floor ge gt imag integer_pow iota is_finite le lt max min mul name ne neg not one_minus_square or pad
+    real reduce_precision reshape rev round select_n sign slice split square squeeze stop_gradient sub transpose xor
 """
 CHEAP = frozenset(_CHEAP.split())
 """Operations that are sooner done again than their results written to memory and read back."""

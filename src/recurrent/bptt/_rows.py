@@ -33,8 +33,8 @@ _SHAPES = {
     "transpose",
 }
 _TRANSCENDENTAL = """
-    acos acosh asin asinh atan atan2 atanh cbrt cos cosh digamma erf erf_inv erfc exp exp2 expm1 lgamma log log1p logistic pow
-    rem rsqrt sin sinh sqrt tan tanh shift_left shift_right_logical shift_right_arithmetic population_count nextafter
+    acos acosh asin asinh atan atan2 atanh cbrt cos cosh digamma erf erf_inv erfc exp exp2 expm1 lgamma log log1p log2 logistic
+    pow rem rsqrt sin sinh sqrt tan tanh shift_left shift_right_logical shift_right_arithmetic population_count nextafter
     random_wrap random_unwrap random_split random_bits random_fold_in threefry2x32 random_clone bitcast_convert_type
 """
 _ONE_BY_ONE = (CHEAP - _SHAPES) | frozenset(_TRANSCENDENTAL.split())
