@@ -50,6 +50,10 @@ def test_the_ratio_is_taken_target_by_target():
     found = clockwork.ratio(results(), "published", "tanh")
     assert found.middle == pytest.approx(0.4 * (1.05 * 0.95) ** 0.2)
     assert clockwork.ratio(results(), "published", "LSTM").middle > found.middle
+    same = results()
+    same.curves["error/published/tanh"] = np.array([0.1, 0.5, 0.9, 0.2, 0.3])
+    same.curves["error/published/clockwork"] = 0.4 * same.curves["error/published/tanh"]
+    np.testing.assert_allclose(clockwork.ratio(same, "published", "tanh"), 0.4)  # so that nothing is left open
 
 
 def test_targets_hold_the_periods_and_nothing_else():

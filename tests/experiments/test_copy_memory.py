@@ -8,6 +8,7 @@ from runs import finished, refused
 from experiments import copy_memory
 from experiments.common.experiment import Results
 from experiments.common.networks import count
+from experiments.common.solving import Course
 from experiments.copy_memory.figure import finding
 from experiments.copy_memory.networks import LSTM, NETWORKS, TASK, make_setting
 from experiments.copy_memory.scores import best_share
@@ -55,6 +56,13 @@ def test_the_best_four_tests_in_a_row_count():
     assert best_share(np.array([0.4, 0.2])) == pytest.approx(0.3)
     assert best_share(np.array([np.nan] * 5)) == np.inf
     assert best_share(np.array([0.5] * 4 + [np.nan])) == 0.5
+
+
+def test_losses_are_given_as_shares_of_the_level(monkeypatch):
+    course = Course(np.array([250, 500]), np.array([2.0, 0.4]), np.zeros(2), np.zeros(2, bool), None)
+    monkeypatch.setattr(copy_memory, "solve", lambda *given, **options: course)
+    setting = make_setting(CONFIG, LSTM)
+    np.testing.assert_allclose(copy_memory._train(setting, 0, 0.01, 500, "", level=0.5)["shares"], [4.0, 0.8])
 
 
 def test_the_title_is_computed():

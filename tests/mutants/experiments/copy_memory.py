@@ -24,7 +24,7 @@ MUTANTS = (
         "experiments/copy_memory/__init__.py",
         'return {"shares": course.losses / level}',
         'return {"shares": course.losses}',
-        (f"{_TESTS}test_copy_memory_runs",),
+        (f"{_TESTS}test_losses_are_given_as_shares_of_the_level",),
     ),
     Mutant(
         "the least single test counts",
