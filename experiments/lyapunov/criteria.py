@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 from scipy.special import digamma
-from scipy.stats import rankdata
 
 from experiments.common.checks import Check, at_least, at_most
 from experiments.common.experiment import Results
 from experiments.common.intervals import Interval, of_mean
+from experiments.common.ranks import rank_correlations
 from experiments.lyapunov.options import Config
 
 OFF, OFF_IN_MEAN, FLAT = 0.01, 0.01, 1e-5
@@ -69,7 +69,7 @@ def rank_correlation(curves: dict[str, np.ndarray], predictor: str, *inputs: str
     inputs = inputs or ("newton",)
     iterations, exponents = (np.stack([curves[f"{one}/{key}"] for one in inputs]) for key in ("iterations", "exponent"))
     predicted = exponents if predictor == "exponent" else np.broadcast_to(curves["gains"][:, None], iterations.shape)
-    return float(np.corrcoef(rankdata(predicted.ravel()), rankdata(iterations.ravel()))[0, 1])
+    return float(rank_correlations(iterations.reshape(1, -1), predicted.ravel())[0])
 
 
 def check(config: Config, results: Results) -> list[Check]:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import rankdata
 
 from experiments.common.experiment import Results
 from experiments.common.intervals import Interval, of_mean
+from experiments.common.ranks import rank_correlations
 from experiments.skips.networks import PLAIN, Kind, kinds
 
 
@@ -46,10 +46,3 @@ def order(results: Results, blanks: int, compared: Sequence[Kind]) -> Interval:
     """Spearman's rank correlation, in each run, of test accuracy with the measured skip coefficient."""
     accuracies = np.stack([scores(results, blanks, kind) for kind in compared], axis=1)
     return of_mean(rank_correlations(accuracies, np.array([measured(results, kind) for kind in compared])))
-
-
-def rank_correlations(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Spearman's correlation of each row `[row, n]` with `[n]`; 0 if all of a row are equal."""
-    ranks, others = (rankdata(given, axis=-1) - (len(values) + 1) / 2 for given in (rows, values))
-    norms = np.linalg.norm(ranks, axis=-1) * np.linalg.norm(others)
-    return ranks @ others / np.where(norms > 0, norms, 1)

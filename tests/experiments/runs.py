@@ -3,6 +3,8 @@
 import csv
 import json
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from matplotlib.text import Text
 
@@ -51,6 +53,12 @@ def refused(experiment, options, output, capsys) -> str:
     assert stopped.value.code
     assert not output.exists()
     return " ".join(f"{stopped.value.code} {capsys.readouterr().err}".replace("│", " ").split())
+
+
+def meaningless_digits(count):
+    """Random images `[count, 64]` with random labels: only who has seen a digit knows its label."""
+    rng = np.random.default_rng(0)
+    return jnp.asarray(rng.random((count, 64), np.float32)), jnp.asarray(rng.permutation(np.arange(count) % 10))
 
 
 def stays_finished(experiment, options, folder):

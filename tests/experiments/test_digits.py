@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from runs import SMALL, finished, refused
+from runs import SMALL, finished, meaningless_digits, refused
 
 from experiments import digits
 from experiments.common import handwritten
@@ -28,9 +28,7 @@ TANH = cells.NETWORKS["tanh orthogonal"]
 
 @pytest.fixture
 def meaningless():
-    """Random images with random labels: only who has seen a digit knows its label."""
-    rng = np.random.default_rng(0)
-    return Digits(jnp.asarray(rng.random((150, 64), np.float32)), jnp.asarray(rng.permutation(np.arange(150) % 10)))
+    return Digits(*meaningless_digits(150))
 
 
 def test_digits_runs(tmp_path, monkeypatch):

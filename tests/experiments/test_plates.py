@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from runs import SMALL, finished, refused
+from runs import SMALL, finished, meaningless_digits, refused
 
 from experiments import plates
 from experiments.common import handwritten
@@ -23,9 +23,8 @@ MLP = {"64 units": models.mlp_model(24, 64)}
 
 @pytest.fixture
 def meaningless():
-    """Random images with random labels: only who has seen a digit knows its label."""
-    rng = np.random.default_rng(0)
-    return data.Digits(jnp.asarray(rng.random((100, 8, 8), np.float32)), jnp.asarray(rng.permutation(np.arange(100) % 10)))
+    images, labels = meaningless_digits(100)
+    return data.Digits(images.reshape(-1, 8, 8), labels)
 
 
 def test_plates_runs(tmp_path, monkeypatch):

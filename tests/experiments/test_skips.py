@@ -8,16 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from runs import finished, refused
+from runs import finished, meaningless_digits, refused
 from scipy.stats import spearmanr
 
 from experiments import skips
 from experiments.common import handwritten
 from experiments.common.experiment import Results
 from experiments.common.networks import logits_of
+from experiments.common.ranks import rank_correlations
 from experiments.common.splits import Run, Split, draw_runs
 from experiments.common.studies import Digits
-from experiments.skips import comparisons, figure, graph, networks, trials
+from experiments.skips import figure, graph, networks, trials
 from experiments.skips.networks import PLAIN, Kind, kinds
 from recurrent import count_parameters, elman, lstm, stack
 from recurrent.cells import lstm_variant, time_skip
@@ -233,8 +234,7 @@ def test_each_accuracy_is_of_its_own_digits(monkeypatch):
 
 @pytest.mark.leaks
 def test_networks_learn_nothing_of_the_digits_they_are_tested_on():
-    rng = np.random.default_rng(0)
-    meaningless = Digits(jnp.asarray(rng.random((100, 64), np.float32)), jnp.asarray(rng.permutation(np.arange(100) % 10)))
+    meaningless = Digits(*meaningless_digits(100))
     config = dataclasses.replace(BRIEF, hidden_size=32, updates=1500, learning_rates=(0.004,), blanks=(0, 9))
     found = trials.study(config, Kind(13), 0, meaningless, draw_runs(config, np.asarray(meaningless.labels)))
     assert found["training"].min() > 0.8
@@ -245,9 +245,9 @@ def test_networks_learn_nothing_of_the_digits_they_are_tested_on():
 def test_rank_correlations_are_spearmans():
     rng = np.random.default_rng(0)
     rows, values = rng.integers(0, 5, (6, 7)) / 5, rng.normal(size=7)
-    found = comparisons.rank_correlations(rows, values)
+    found = rank_correlations(rows, values)
     np.testing.assert_allclose(found, np.array([spearmanr(row, values) for row in rows])[:, 0], atol=1e-12)
-    np.testing.assert_array_equal(comparisons.rank_correlations(np.full((2, 7), 0.1), values), 0)
+    np.testing.assert_array_equal(rank_correlations(np.full((2, 7), 0.1), values), 0)
 
 
 GOOD = {0: (0.80, 0.81, 0.82, 0.83, 0.84, 0.85), 64: (0.5, 0.6, 0.7, 0.8, 0.85, 0.88), 256: (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)}

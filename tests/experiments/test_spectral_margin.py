@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from runs import finished, refused
+from runs import finished, meaningless_digits, refused
 
 from experiments import spectral_margin
 from experiments.common import handwritten
@@ -136,8 +136,7 @@ def test_the_distance_from_orthogonal_is_the_largest_entry():
 
 @pytest.mark.leaks
 def test_networks_learn_nothing_of_the_digits_they_are_tested_on():
-    rng = np.random.default_rng(0)
-    meaningless = Digits(jnp.asarray(rng.random((100, 64), np.float32)), jnp.asarray(rng.permutation(np.arange(100) % 10)))
+    meaningless = Digits(*meaningless_digits(100))
     config = dataclasses.replace(BRIEF, updates=1500, learning_rates=(0.004,))
     found = trials.study(config, FREE, meaningless, draw_runs(config, np.asarray(meaningless.labels)))
     assert found["training"].min() > 0.8

@@ -103,8 +103,8 @@ MUTANTS = (
     Mutant(
         "lyapunov: iterations that are compared with themselves",
         f"{_FOLDER}criteria.py",
-        "rankdata(predicted.ravel()), rankdata(iterations.ravel())",
-        "rankdata(iterations.ravel()), rankdata(iterations.ravel())",
+        "(iterations.reshape(1, -1), predicted.ravel())",
+        "(iterations.reshape(1, -1), iterations.ravel())",
         (f"{_TESTS}test_the_rank_correlation_is_spearmans",),
     ),
     Mutant(
