@@ -27,7 +27,7 @@ slow-test: $(VENV)/.test
 optimized-test: $(VENV)/.test
 	OPTIMIZED=1 $(BIN)/python -m pytest -n auto --dist loadgroup tests/cells/test_golden.py tests/bptt tests/unrolling
 
-## Compare with torch and haiku, which the other tests do without.
+## Compare with torch, haiku and reservoirpy, which the other tests do without.
 peer-test: $(VENV)/.bench $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m peers
 

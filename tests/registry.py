@@ -8,8 +8,21 @@ import jax
 import jax.numpy as jnp
 
 from recurrent import Cell, cells, parametrizations, wrappers
+from recurrent.initializers import normal, zeros
 
 INPUT, HIDDEN = 3, 4
+TINY_LIQUID = {
+    "inhibitory": 0.25,
+    "membrane_ms": 2.0,
+    "threshold_mv": 1.0,
+    "reset_mv": -0.5,
+    "refractory_ms": (1.0, 2.0),
+    "trace_ms": 5.0,
+    "strengths_na": ((3.0, 3.0), (3.0, 3.0)),
+    "kernel_init": normal(3.0),
+    "bias_init": zeros,
+}
+"""Fast neurons with strong inputs, which fire within a few steps."""
 
 CELLS: dict[str, Callable[..., Cell]] = {
     **{
@@ -39,11 +52,18 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "delta_rule": lambda **kw: cells.delta_rule(INPUT, HIDDEN, key_size=3, **kw),
     "leaky": lambda **kw: cells.leaky(INPUT, HIDDEN, leak=(1.0, 0.7, 0.4, 0.1), **kw),
     "leaky-learned": lambda **kw: cells.leaky(INPUT, HIDDEN, leak=0.3, learned=True, **kw),
+    "echo_state": lambda **kw: cells.echo_state(INPUT, HIDDEN, leak=0.6, input_scaling=(1.0, 0.5, 2.0), **kw),
     "time_skip": lambda **kw: cells.time_skip(INPUT, HIDDEN, (1, 3), **kw),
     "clockwork": lambda **kw: cells.clockwork(INPUT, HIDDEN, (1, 3), **kw),
     "output_recurrence": lambda **kw: cells.output_recurrence(INPUT, HIDDEN, 2, **kw),
+    "liquid_state": lambda **kw: cells.liquid_state(INPUT, HIDDEN, **TINY_LIQUID, **kw),
+    "liquid_state-static": lambda **kw: cells.liquid_state(INPUT, HIDDEN, synapses="static", **TINY_LIQUID, **kw),
+    "neural_turing": lambda **kw: cells.neural_turing(INPUT, HIDDEN, 5, 3, read_heads=2, **kw),
+    "neural_turing-gru": lambda **kw: cells.neural_turing(INPUT, HIDDEN, 5, 3, controller=cells.gru, write_heads=2, **kw),
     "emit_state": lambda **kw: wrappers.emit_state(cells.lstm(INPUT, HIDDEN, **kw)),
     "emit_both": lambda **kw: wrappers.emit_both(cells.gru(INPUT, HIDDEN, **kw)),
+    "emit_with_input": lambda **kw: wrappers.emit_with_input(cells.gru(INPUT, HIDDEN, **kw)),
+    "closed_loop": lambda **kw: wrappers.closed_loop(cells.elman(INPUT + 2, HIDDEN, **kw), HIDDEN, 2, **kw),
     "learned_state": lambda **kw: wrappers.learned_state(cells.lstm(INPUT, HIDDEN, **kw), scale=0.5),
     "stack": lambda **kw: wrappers.stack(cells.lstm(INPUT, 5, **kw), cells.elman(5, HIDDEN, **kw)),
     "residual": lambda **kw: wrappers.residual(cells.elman(INPUT, INPUT, **kw)),
@@ -67,6 +87,7 @@ CELLS: dict[str, Callable[..., Cell]] = {
         cells.elman(INPUT, HIDDEN, **kw), 0.4, key=jax.random.key(6), where="input"
     ),
     "zoneout": lambda **kw: wrappers.zoneout(cells.lstm(INPUT, HIDDEN, **kw), 0.3, key=jax.random.key(7)),
+    "gaussian_noise": lambda **kw: wrappers.gaussian_noise(cells.lstm(INPUT, HIDDEN, **kw), 0.3, key=jax.random.key(8)),
     "layer_norm_lstm": lambda **kw: cells.layer_norm_lstm(INPUT, HIDDEN, **kw),
     "layer_norm_gru": lambda **kw: cells.layer_norm_gru(INPUT, HIDDEN, **kw),
 }
@@ -82,6 +103,8 @@ VARIANTS = {
     "lru-dense",
     "leaky-learned",
     "slstm-exp",
+    "neural_turing-gru",
+    "liquid_state-static",
     "residual-projected",
     "variational_dropout",
     "reparametrized-svd",

@@ -19,9 +19,10 @@ FLOORS = [
     {"cells", "wrappers"},
     {"bptt"},
     {"unrolling", "train"},
-    {"parallel", "flow"},
+    {"parallel", "flow", "readouts", "trees"},
     {"layers"},
     {"seq2seq"},
+    {"memories"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

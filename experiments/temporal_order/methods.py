@@ -1,6 +1,5 @@
 """The three methods, the authors' initial weights, and what is measured of a network."""
 
-import dataclasses
 import functools
 from typing import NamedTuple
 
@@ -8,13 +7,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from experiments.common.networks import Network, logits_of
+from experiments.common.networks import Network
+from experiments.common.omega import WithOmega, omega
 from experiments.common.solving import Descent, Setting, task_loss
 from experiments.temporal_order.options import Config
 from recurrent import Cell, elman, pytrees, tasks
-from recurrent.flow import flow_regularizer, spectral_radius
+from recurrent.flow import spectral_radius
 from recurrent.initializers import Initializer, normal, with_spectral_radius
-from recurrent.tasks import Batch, Task
 
 TASK = tasks.temporal_order()
 SGD, CLIPPED, REGULARIZED = METHODS = ("SGD", "SGD-C", "SGD-CR")
@@ -29,33 +28,6 @@ MEASURED = 100
 """Sequences on which gradient and Ω of a network are measured."""
 CONNECTIONS = 15
 """Of each unit in a "smart_tanh" network."""
-
-
-def omega(cell: Cell, task: Task, network: Network, batch: Batch, *, squared: bool = True, exact: bool = False) -> Array:
-    """Ω for the loss of the task: 0 if its backpropagated gradient keeps its norm from step to step."""
-
-    def loss(run):
-        # of the states: dE/dh_T would be 0 if the loss read outputs, which are functions of h_{T-1} to the regulariser
-        return task.loss(logits_of(network, run.states), batch)
-
-    return flow_regularizer(cell, network.cell, batch.xs, loss, squared=squared, exact=exact)
-
-
-@dataclasses.dataclass(frozen=True)
-class WithOmega:
-    """The loss of the task plus weight · Ω; an `Objective` that compares by its options.
-
-    Reference: Pascanu, Mikolov & Bengio (2013), section 3.3.
-    """
-
-    weight: float
-    squared: bool
-    exact: bool
-
-    def __call__(self, cell: Cell, task: Task, network: Network, batch: Batch) -> Array:
-        """What is minimised."""
-        found = omega(cell, task, network, batch, squared=self.squared, exact=self.exact)
-        return task_loss(cell, task, network, batch) + self.weight * found
 
 
 class Init(NamedTuple):

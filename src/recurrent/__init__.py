@@ -3,7 +3,7 @@
 The names that most programs need stand here; all others are in the rooms: `recurrent.cells`, `recurrent.wrappers`,
 `recurrent.unrolling`, `recurrent.layers`, `recurrent.seq2seq`, `recurrent.parallel`, `recurrent.bptt`, `recurrent.flow`,
 `recurrent.train`, `recurrent.data`, `recurrent.initializers`, `recurrent.parametrizations`, `recurrent.activations`,
-`recurrent.losses`, `recurrent.tasks`.
+`recurrent.losses`, `recurrent.memories`, `recurrent.readouts`, `recurrent.tasks`, `recurrent.trees`.
 """
 
 from recurrent import (
@@ -16,11 +16,14 @@ from recurrent import (
     initializers,
     layers,
     losses,
+    memories,
     parallel,
     parametrizations,
+    readouts,
     seq2seq,
     tasks,
     train,
+    trees,
     unrolling,
     wrappers,
 )
@@ -36,7 +39,9 @@ from recurrent.types import Adjoint, Cell, Layer, LinearForm
 from recurrent.unrolling import unroll, unroll_truncated
 from recurrent.wrappers import dropout, emit_state, learned_state, residual, stack
 
-exporting.register(bptt, cells, data, flow, layers, parallel, parametrizations, seq2seq, tasks, train, wrappers)
+exporting.register(
+    bptt, cells, data, flow, layers, memories, parallel, parametrizations, readouts, seq2seq, tasks, train, trees, wrappers
+)
 
 __all__ = [
     "Adjoint",
@@ -70,9 +75,11 @@ __all__ = [
     "lstm",
     "make_optimizer",
     "make_train_step",
+    "memories",
     "min_gru",
     "parallel",
     "parametrizations",
+    "readouts",
     "residual",
     "scanned",
     "seq2seq",
@@ -81,6 +88,7 @@ __all__ = [
     "stack",
     "tasks",
     "train",
+    "trees",
     "unrolling",
     "unroll",
     "unroll_parallel",

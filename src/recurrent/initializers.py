@@ -178,6 +178,68 @@ def normal(standard_deviation: float) -> Drawn:
 
 
 @remembered
+def uniform(bound: float) -> Drawn:
+    """Returns entries of U(-bound, bound).
+
+    Raises:
+      ValueError: a bound that is negative or not finite.
+    """
+    _check_size("a bound", bound)
+    return Drawn(lambda key, shape, dtype: jax.random.uniform(key, shape, dtype, -bound, bound))
+
+
+@remembered
+def signs(magnitude: float = 1.0) -> Drawn:
+    """Returns entries of ±magnitude, either sign with probability 1/2.
+
+    Raises:
+      ValueError: a magnitude that is negative or not finite.
+    """
+    _check_size("a magnitude", magnitude)
+    return Drawn(lambda key, shape, dtype: magnitude * jax.random.rademacher(key, shape, dtype))
+
+
+@remembered
+def sparse(density: float, base: Initializer | None = None) -> Drawn:
+    """Keeps every entry of what `base` (Gaussian by default) draws with probability `density`; the others are 0.
+
+    What is kept is not rescaled; `with_spectral_radius(0.9, sparse(0.1))` does that.
+
+    Raises:
+      ValueError: a density outside (0, 1].
+    """
+    if not 0 < density <= 1:
+        raise ValueError(f"a density is the share of entries that are kept, above 0 and at most 1; got {density}")
+    base = gaussian() if base is None else base
+
+    def init(key, shape, dtype):
+        k_base, k_kept = jax.random.split(key)
+        return jnp.where(jax.random.uniform(k_kept, shape) < density, base(k_base, shape, dtype), 0)
+
+    return Drawn(init)
+
+
+@remembered
+def delay_line(weight: float = 1.0) -> Drawn:
+    """Returns `weight` right above the diagonal: every unit hands its value on to the next, the last one forgets it.
+
+    The matrix is nilpotent: its spectral radius is 0 whatever the weight.
+
+    Raises:
+      ValueError: a weight that is negative or not finite.
+
+    Reference: Rodan & Tiňo (2011), Minimum complexity echo state network, section III.
+    """
+    _check_size("a weight", weight)
+    return Drawn(lambda key, shape, dtype: weight * jnp.eye(*shape, k=1, dtype=dtype))
+
+
+def _check_size(what: str, value: float) -> None:
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{what} must be at least 0 and finite; got {value}")
+
+
+@remembered
 def with_spectral_radius(radius: float, base: Initializer | None = None) -> Drawn:
     """Draws from `base` (Gaussian by default) and rescales to a spectral radius of exactly `radius`.
 
@@ -185,8 +247,7 @@ def with_spectral_radius(radius: float, base: Initializer | None = None) -> Draw
       ValueError: `radius` is negative, a drawn matrix is asked for that is not square, or one was drawn whose
         eigenvalues are all 0 (under `jit`, its entries become NaN instead).
     """
-    if not 0 <= radius < math.inf:
-        raise ValueError(f"a spectral radius must be at least 0 and finite; got {radius}")
+    _check_size("a spectral radius", radius)
     base = gaussian() if base is None else base
 
     def init(key, shape, dtype):

@@ -140,6 +140,7 @@ def test_no_combinator_leaves_a_linear_form_that_lies(inner):
     wrapped = {
         "emit_state": recurrent.emit_state(cell),
         "emit_both": recurrent.wrappers.emit_both(cell),
+        "emit_with_input": recurrent.wrappers.emit_with_input(cell),
         "learned_state": recurrent.learned_state(cell, scale=0.5),
         "clip_state_gradients": recurrent.wrappers.clip_state_gradients(cell, 1e-3),
         "residual": recurrent.residual(cell),
@@ -152,10 +153,13 @@ def test_no_combinator_leaves_a_linear_form_that_lies(inner):
         "dropout": recurrent.dropout(cell, 0.4, key=key),
         "variational_dropout": recurrent.wrappers.variational_dropout(cell, 0.4, key=key, where="input"),
         "zoneout": recurrent.wrappers.zoneout(cell, 0.3, key=key),
+        "gaussian_noise": recurrent.wrappers.gaussian_noise(cell, 0.3, key=key),
+        "closed_loop": recurrent.wrappers.closed_loop(cell, 4 if inner == "min_gru" else INPUT, 2),
     }
     assert {*wrapped, "reparametrized"} == set(cell_makers(recurrent.wrappers))  # linear cells have no recurrent kernel
-    assert {name for name, outer in wrapped.items() if outer.linear} == {"emit_state", "emit_both", "learned_state"}
-    for name in ("emit_state", "emit_both", "learned_state"):
+    kept = {"emit_state", "emit_both", "emit_with_input", "learned_state"}
+    assert {name for name, outer in wrapped.items() if outer.linear} == kept
+    for name in sorted(kept):
         outer = wrapped[name]
         params, xs = perturbed(outer.init(key), 1), random_array((T, B, INPUT), 3)
         state = outer.initial_state(params, (B,))

@@ -38,6 +38,17 @@ def finished(experiment, options, output):
         return folder, list(csv.DictReader(file)), json.loads((folder / "summary.json").read_text())
 
 
+def drawn_empty(experiment):
+    """An experiment that draws its figure, but saves an empty one, which is as much as a run needs whose figure is known."""
+
+    def plot(results):
+        figure = experiment.plot(results)
+        figure.clear()
+        return figure
+
+    return experiment._replace(plot=plot)
+
+
 def assert_legible(figure):
     """Checks the width of a figure that was drawn, and the pixels of its smallest text where a README shows it."""
     assert figure.get_figwidth() == WIDTH

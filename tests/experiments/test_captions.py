@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from runs import FILES, finished, refused
+from runs import FILES, drawn_empty, finished, refused
 
 from experiments import captions
 from experiments.captions.data import (
@@ -35,23 +35,40 @@ TINY = [
 FIRST, EVERY = captions.FEEDS
 
 
-def test_captions_runs_and_an_interrupted_run_continues(tmp_path, monkeypatch):
+@pytest.fixture
+def one_feed(monkeypatch):
+    """The feed at every step is trained; the other has made-up scores that validation never prefers, for a shorter test."""
+    one_network = captions.one_network
+
+    def every_step(config, feed, seed, data):
+        if feed == EVERY:
+            return one_network(config, feed, seed, data)
+        made = {"training loss": 2.5, "learning rate": 0.25, "validation": -1.0}
+        found = {name: np.array(value) for name, value in made.items()}
+        return found | {"exact": np.array([0.25, 0.5, 0.75]) + seed / 10, "names": np.ones(3)}
+
+    monkeypatch.setattr(captions, "one_network", every_step)
+
+
+def test_captions_runs_and_an_interrupted_run_continues(tmp_path, monkeypatch, one_feed):
     folder, rows, summary = finished(captions.EXPERIMENT, TINY, tmp_path)
     models = [*captions.FEEDS, captions.CLASSIFIER, "most frequent name"]
     assert [row["model"] for row in rows[:4]] == models
     exact = {row["model"]: float(row["exact match"]) for row in rows[:4]}
     assert exact[captions.CLASSIFIER] > 0.9
     assert exact["most frequent name"] < 0.13
-    assert len(summary["chosen feed by seed"]) == 2
+    assert exact[FIRST] == pytest.approx(0.3)
+    assert summary["chosen feed by seed"] == [EVERY] * 2
+    assert (summary["learning rates"][FIRST], summary["training loss"][FIRST]) == ([0.25] * 2, 2.5)
     metrics = (folder / "metrics.csv").read_bytes()
     for file in FILES - {"config.json", "parts"}:
         (folder / file).unlink()
     monkeypatch.setattr(captions, "data_of", None)  # everything is loaded
-    main(captions.EXPERIMENT, [*TINY, "--resume", str(folder)])
+    main(drawn_empty(captions.EXPERIMENT), [*TINY, "--resume", str(folder)])
     assert (folder / "metrics.csv").read_bytes() == metrics
 
 
-def test_one_seed_is_drawn_and_not_judged(tmp_path, capsys):
+def test_one_seed_is_drawn_and_not_judged(tmp_path, capsys, one_feed):
     finished(captions.EXPERIMENT, [*TINY, "--seeds", "1"], tmp_path)
     assert "verdict: none" in capsys.readouterr().out
 

@@ -2,10 +2,12 @@
 
 import collections
 import csv
+import functools
 import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import jax
@@ -18,9 +20,10 @@ from experiments.char_lm import comparison
 from experiments.char_lm.baselines import CACHE, choose, ngram_losses, with_cache
 from experiments.char_lm.brackets import distances
 from experiments.char_lm.cache import cache
+from experiments.char_lm.comparison import FIRST, FORCED, FREE
 from experiments.char_lm.data import encode
 from experiments.char_lm.figure import title
-from experiments.char_lm.generation import ERRORS, spread_of_an_error
+from experiments.char_lm.generation import ERRORS, FOLLOWED, spread_of_an_error
 from experiments.char_lm.jeep import jeep_rows
 from experiments.char_lm.kneser_ney import FALLBACK, discounts, kneser_ney
 from experiments.char_lm.networks import Model
@@ -311,8 +314,11 @@ def test_the_title_says_what_was_found(difference, words):
     assert f"{words} the n-gram that the validation part chooses" in title(Results([], summary, {}))
 
 
+jeep = functools.cache(jeep_rows)
+
+
 def test_jeep_is_spelled():
-    rows = jeep_rows()
+    rows = jeep()
     assert "".join(row["input"] for row in rows) == "jee"
     assert "".join(row["choice"] for row in rows) == "eep"
     assert rows[1]["state"] != rows[2]["state"]
@@ -332,7 +338,7 @@ def rows_of(file):
         return list(csv.DictReader(text))
 
 
-TINY = ["--hidden-size", "8", "--embed-size", "4", "--batch-size", "4", "--window", "10", "--updates", "6", "--max-order", "3"]
+TINY = ["--hidden-size", "8", "--embed-size", "4", "--batch-size", "4", "--window", "10", "--updates", "3", "--max-order", "3"]
 
 
 def test_characters_never_seen_in_training_share_a_symbol(text_file):
@@ -342,8 +348,35 @@ def test_characters_never_seen_in_training_share_a_symbol(text_file):
     assert not (corpus.training == 0).any()
 
 
+class Events:
+    """Stands for tensorboardX, which takes a second to import and has a test of its own in tests/train."""
+
+    def __init__(self, folder, purge_step):
+        self.file = Path(folder) / f"from {purge_step}"
+
+    def __enter__(self):
+        self.file.parent.mkdir()
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def add_scalar(self, *row):
+        with self.file.open("a") as file:
+            print(*row, file=file)
+
+    def flush(self):
+        pass
+
+
 @pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_run_leaves_its_files_and_another_one_the_same(times, text_file, tmp_path, capsys):
+def test_a_run_leaves_its_files_and_another_one_the_same(times, text_file, tmp_path, capsys, monkeypatch):
+    """Two runs are whole; one alone spells "jeep" no second time, and has a made-up spread of errors."""
+    if times == 1:
+        spread = {"free": np.ones((FOLLOWED, ERRORS)), "forced": np.full((FOLLOWED, ERRORS), 0.25), "start": np.arange(ERRORS)}
+        monkeypatch.setattr(char_lm, "jeep_rows", jeep)
+        monkeypatch.setattr(char_lm, "spread_of_an_error", lambda *given: spread)
+        monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=Events))
     outputs = [tmp_path / str(i) for i in range(times)]
     for output in outputs:
         run_legibly(char_lm.EXPERIMENT, [*TINY, "--tensorboard", "--text", str(text_file)], output)
@@ -358,7 +391,11 @@ def test_a_run_leaves_its_files_and_another_one_the_same(times, text_file, tmp_p
     rows = rows_of(folders[0] / "metrics.csv")
     assert len(rows) == 1 + 2 * 3 + 1 + 2
     assert all(float(row["low"]) < float(row["test nats"]) < float(row["high"]) for row in rows[1:])
-    assert [row["step"] for row in rows_of(folders[0] / "training.csv")] == list("123456")  # each is a checkpoint
+    assert [row["step"] for row in rows_of(folders[0] / "training.csv")] == list("123")  # each is a checkpoint
+    assert any(file.stat().st_size for file in (folders[0] / "tensorboard").iterdir())
+    if times == 1:
+        found = json.loads((folders[0] / "summary.json").read_text())
+        assert [found[name][1] for name in (FIRST, FORCED, FREE)] == [0.25, 0.25, 1.0]
 
 
 @pytest.mark.leaks

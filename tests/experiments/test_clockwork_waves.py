@@ -6,6 +6,7 @@ import pytest
 from runs import finished, refused
 
 from experiments import clockwork
+from experiments.clockwork import networks
 from experiments.clockwork.figure import finding
 from experiments.clockwork.networks import NETWORKS, answer, draw_targets
 from experiments.common.experiment import Results
@@ -85,13 +86,25 @@ def test_the_title_is_computed():
     assert "of 4 periods: 0.2 against 0.5 at the published rate and 0.4 against 0.5 at chosen rates" in text
 
 
-def test_clockwork_runs(tmp_path):
-    options = ["--steps", "16", "--periods", "4", "8", "--updates", "4", "--seeds", "2", "--learning-rates", "0.02"]
+def train_the_clockwork_alone(config, name, rate, targets):
+    """The other networks have made-up errors and say nothing, each being a program to compile."""
+    if name == "clockwork":
+        return networks.train_all(config, name, rate, targets)
+    errors = (0.5 if name == "tanh" else 2.0) * np.arange(1, 1 + len(targets))
+    return networks.Course(np.tile(errors[:, None], config.updates), np.zeros(config.steps))
+
+
+def test_clockwork_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(clockwork, "train_all", train_the_clockwork_alone)
+    monkeypatch.setattr(clockwork, "CHOOSING", 3)  # as many as are trained, for which a program is there
+    options = ["--steps", "16", "--periods", "4", "8", "--updates", "4", "--seeds", "3", "--learning-rates", "0.02"]
     folder, rows, summary = finished(clockwork.EXPERIMENT, options, tmp_path)
     assert [(row["network"], row["rate"]) for row in rows] == [(n, r) for n in NETWORKS for r in ("0.02", "0.02")]
     assert summary["clockwork / tanh, chosen rate"][1] > 0
+    assert [float(row["error"]) for row in rows[2:]] == [1.0, 1.0, 4.0, 4.0]
     with np.load(folder / "curves.npz") as curves:
-        assert curves["error/chosen/tanh"].shape == (2,)
+        assert curves["error/chosen/clockwork"].shape == (3,)
+        np.testing.assert_array_equal(curves["error/chosen/tanh"], [0.5, 1.0, 1.5])
         assert curves["answer/chosen/clockwork"].shape == (16,)
 
 

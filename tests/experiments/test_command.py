@@ -37,11 +37,20 @@ def test_the_list_names_every_experiment(capsys):
         assert line in printed
 
 
-def test_a_name_runs_that_experiment_with_its_options(tmp_path):
+def test_a_name_runs_that_experiment_with_its_options(monkeypatch, tmp_path):
+    """What it computes is seen by its own tests."""
+
+    def run(config, part):
+        return Results([part("only", lambda: {"steps": config.num_steps})], {}, {})
+
+    monkeypatch.setattr(
+        cliff, "EXPERIMENT", cliff.EXPERIMENT._replace(run=run, plot=lambda results: plt.figure(), check=lambda *_: [])
+    )
     main(["cliff", *TINY, "--output", str(tmp_path)])
     (folder,) = (tmp_path / "cliff").iterdir()
     assert {path.name for path in folder.iterdir()} == FILES
     assert '"num_steps": 20' in (folder / "config.json").read_text()
+    assert (folder / "metrics.csv").read_text().split() == ["steps", "20"]
 
 
 def test_both_forms_of_the_command_print_the_same_options(monkeypatch, capsys):

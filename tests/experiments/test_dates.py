@@ -4,20 +4,23 @@ import datetime
 import re
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 from babel.dates import get_day_names, get_month_names
-from runs import FILES, finished, refused
+from runs import FILES, drawn_empty, finished, refused
 
 from experiments import dates
 from experiments.common.command import main
 from experiments.common.experiment import Results
 from experiments.common.parts import compute_now
+from experiments.dates import networks
 from experiments.dates.data import (
     END,
     FIRST,
     FORMATS,
     ISO,
+    ISO_STEPS,
     LAST,
     NUM_DAYS,
     SPELLED_OUT,
@@ -31,6 +34,7 @@ from experiments.dates.data import (
     written,
 )  # fmt: skip
 from experiments.dates.figure import finding
+from recurrent import Layer
 
 pytestmark = [pytest.mark.xdist_group("experiments"), pytest.mark.usefixtures("users_numerics")]
 
@@ -52,19 +56,46 @@ SMALL = dates.Config(
 
 
 def test_dates_runs_and_an_interrupted_run_continues(tmp_path, monkeypatch):
+    """Attention is trained; the last state has made-up scores, for its programs take as long to compile."""
+    one_network = dates.one_network
+
+    def some_network(config, context, seed, data, rates):
+        if context == "attention":
+            return one_network(config, context, seed, data, rates)
+        scores = {"exact": np.linspace(0, 1, len(data.tests)), "parameters": np.array(7), "learning rate": np.array(rates[0])}
+        courses = {"training": np.ones(config.updates), "validation": np.ones(len(rates))}
+        return {**courses, **scores, "updates to low loss": np.array([np.inf, 9.0][seed])}
+
+    monkeypatch.setattr(dates, "one_network", some_network)
     folder, rows, summary = finished(dates.EXPERIMENT, TINY, tmp_path)
     assert [row["model"] for row in rows[:2]] == ["last", "attention"]
     assert {row["test"] for row in rows} == {"trained combinations", "unseen combinations", *(
         f"{n} characters of other text" for n in (0, 3)
     )}  # fmt: skip
-    assert summary["updates to loss 0.01"] == {"last": ["never"] * 2, "attention": ["never"] * 2}
+    assert summary["updates to loss 0.01"] == {"last": ["never", 9], "attention": ["never"] * 2}
+    assert [float(row["exact match"]) for row in rows[:8:2]] == pytest.approx([0, 1 / 3, 2 / 3, 1])
     assert summary["loss of knowing only that it is a date of the century"] == pytest.approx(np.log(36525) / 11)
     metrics = (folder / "metrics.csv").read_bytes()
     for name in FILES - {"config.json", "parts"}:
         (folder / name).unlink()
     monkeypatch.setattr(dates, "data_of", None)  # everything is loaded
-    main(dates.EXPERIMENT, [*TINY, "--resume", str(folder)])
+    main(drawn_empty(dates.EXPERIMENT), [*TINY, "--resume", str(folder)])
     assert (folder / "metrics.csv").read_bytes() == metrics
+
+
+def test_the_last_state_joins_both_ends_of_the_source():
+    ys = np.random.default_rng(0).normal(size=(5, 2, 6))  # forward and backward states of three units each
+    both = networks.both_ends(Layer(None, lambda params, xs, state: (state, xs), None)).apply(None, ys, None)[1]
+    np.testing.assert_allclose(both[:, :, :3], ys[:, :, :3], rtol=1e-6)
+    np.testing.assert_allclose(both[:, :, 3:], np.tile(ys[0, :, 3:], (5, 1, 1)), rtol=1e-6)
+
+
+def test_a_model_with_the_last_state_gives_a_loss_per_date_and_weights_per_symbol():
+    """Its shapes, without a program: `test_dates_runs_and_an_interrupted_run_continues` trains attention alone."""
+    of = networks.functions(networks.Sizes(9, 3, 4, "last"))
+    source, lengths, target = (np.zeros(shape, np.int32) for shape in ((7, 2), (2,), (ISO_STEPS, 2)))
+    losses, weights = jax.eval_shape(of.look, jax.eval_shape(of.init, jax.random.key(0)), source, lengths, target)
+    assert (losses.shape, weights.shape) == ((2,), (ISO_STEPS, 7, 2))
 
 
 def test_attention_alone_with_one_seed_is_drawn_and_not_judged(tmp_path, capsys):

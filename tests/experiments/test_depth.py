@@ -10,7 +10,7 @@ from runs import finished, refused
 
 from experiments import depth
 from experiments.common import handwritten
-from experiments.common.networks import mean_loss
+from experiments.common.networks import mean_loss, to_arrays
 from experiments.common.training import batch_keys, train
 from experiments.depth import lesions, networks, training
 from experiments.depth.data import load
@@ -204,20 +204,55 @@ def test_labels_that_only_a_leak_could_learn_are_not_learned(noise, monkeypatch)
     assert linear["test"] < 0.25
 
 
-def test_depth_runs(tmp_path, monkeypatch):
+@pytest.fixture
+def residual_alone(monkeypatch):
+    """Residual stacks are trained and cut, the others have made-up scores; each stack would be six programs to compile."""
+    trials, trained, cut, draw = depth._trials, depth._trained, lesions.cut_accuracies, networks.draw_stacks
+    scores = {"training": np.array([0.5, 0.7]), "validation": np.array([0.4, 0.6]), "accuracy": np.array([0.3, 0.5])}
+    compiled = {}
+
+    def draw_by_one_program(kind, layer, keys, *sizes):  # it would be traced anew at every call; a skip has no parameters
+        dense = kind == "dense"
+        compiled[dense] = compiled.get(dense) or jax.jit(lambda keys: draw(kind, layer, keys, *sizes))
+        return compiled[dense](keys)
+
+    def made_trials(config, kind, *given):
+        return trials(config, kind, *given) if kind == "residual" else {"validation": np.array([[0.1, 0.2], [0.0, 0.4]])}
+
+    def made_training(config, kind, layers, layer, digits, rate):
+        if kind == "residual":
+            return trained(config, kind, layers, layer, digits, rate)
+        drawn = depth._drawn(config, kind, layers, layer, depth._seeds(config))
+        return {**to_arrays(drawn), **scores, "norms": np.ones((2, layers))}
+
+    def made_cuts(layer, several, digits, label):
+        if "residual" in label:
+            return cut(layer, several, digits, label)
+        return {"whole": np.array([0.5, 0.75]), "without": np.array([[0.25, 0.0], [0.5, 0.25]])}
+
+    monkeypatch.setattr(depth, "draw_stacks", draw_by_one_program)
+    monkeypatch.setattr(depth, "_trials", made_trials)
+    monkeypatch.setattr(depth, "_trained", made_training)
+    monkeypatch.setattr(lesions, "cut_accuracies", made_cuts)
+
+
+def test_depth_runs(tmp_path, monkeypatch, residual_alone):
     few = tuple(part[:100] for part in handwritten.split())
     monkeypatch.setattr(handwritten, "split", lambda: few)
     sizes = ["--hidden-size", "3", "--dense-size", "2", "--batch-size", "4", "--updates", "2", "--depths", "3"]
-    options = ["--learning-rates", "0.001", "0.01", "--pilots", "1", "--seeds", "2"]
+    options = ["--learning-rates", "0.001", "0.01", "--pilots", "2", "--seeds", "2"]
     folder, rows, summary = finished(depth.EXPERIMENT, [*sizes, *options], tmp_path)
     assert (summary["training digits"], summary["validation digits"], summary["test digits"]) == (80, 20, 100)
     assert summary["checks"] == []
     assert len(rows) == 3 + 2
+    for row in (rows[0], rows[2]):
+        assert [float(row[name]) for name in ("training", "validation", "test", "rate")] == pytest.approx([0.6, 0.5, 0.4, 0.01])
+    assert [float(rows[0][name]) for name in ("one deleted", "cheapest", "dearest")] == [0.375, 0.25, 0.5]
     assert len(list(folder.glob("parts/*.npz"))) == 1 + 2 * 3 + 2
     with np.load(folder / "curves.npz") as curves:
         assert curves["lost/residual/3"].shape == (2, 2)
         assert curves["norms/dense/3"].shape == (2, 3)
-        assert curves["trials/plain/3"].shape == (2, 1)
+        assert curves["trials/plain/3"].shape == (2, 2)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,24 @@ def finish(*options, **keywords):
     return process.returncode, out, err
 
 
+@pytest.fixture
+def run_here(capsys, monkeypatch):
+    """Does the same in this process, which is there already, and without pauses: exit status, output and errors."""
+    monkeypatch.setattr(slow_walk, "time", types.SimpleNamespace(sleep=lambda seconds: None))
+
+    def run(*options):
+        capsys.readouterr()
+        try:
+            main(slow_walk.EXPERIMENT, list(map(str, options)))
+            code = 0
+        except SystemExit as stopped:
+            code = stopped.code
+        out, err = capsys.readouterr()
+        return (1, out, err + code) if isinstance(code, str) else (code, out, err)
+
+    return run
+
+
 def stopped_in_the_middle(tmp_path, by):
     """Starts a run, waits until its first part is saved, and sends it a signal."""
     process = start("--output", tmp_path, "--steps", 3, "--pause", 60, "--target", -1)
@@ -45,21 +64,14 @@ def stopped_in_the_middle(tmp_path, by):
     return process.returncode, err, folder
 
 
-def without_pause(folder):
-    """Lets the rest of a run go fast."""
-    file = folder / "config.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "pause": 0.0}))
-
-
-def test_a_run_that_is_interrupted_tells_in_one_line_how_it_goes_on_and_does(tmp_path):
+def test_a_run_that_is_interrupted_tells_in_one_line_how_it_goes_on_and_does(tmp_path, run_here):
     status, err, folder = stopped_in_the_middle(tmp_path, signal.SIGINT)
     assert status == 130
     assert err.strip() == f"interrupted; python -m experiments slow_walk --resume {folder} goes on from there"
     saved = folder / "parts" / "part0.npz"
     assert {path.name for path in folder.iterdir()} == {"config.json", "parts"}
     before = saved.stat().st_mtime_ns
-    without_pause(folder)
-    status, out, err = finish("--resume", folder)
+    status, out, err = run_here("--resume", folder)
     assert status == 0, err
     assert saved.stat().st_mtime_ns == before
     assert {path.name for path in folder.iterdir()} == FILES
@@ -69,41 +81,35 @@ def test_a_run_that_is_interrupted_tells_in_one_line_how_it_goes_on_and_does(tmp
     assert summary["options"]["steps"] == 3
 
 
-def test_a_killed_run_is_announced_and_its_lock_is_gone(tmp_path):
+def test_a_killed_run_is_announced_and_its_lock_is_gone(tmp_path, run_here):
     status, _, folder = stopped_in_the_middle(tmp_path, signal.SIGKILL)
     assert status == -signal.SIGKILL
-    without_pause(folder)
-    _, out, _ = finish("--output", tmp_path, "--steps", 3, "--target", -1)
+    _, out, _ = run_here("--output", tmp_path, "--steps", 3, "--pause", 60, "--target", -1)
     assert f"note: {folder} is an interrupted run of this configuration; --resume {folder} finishes it" in out
-    with pytest.raises(SystemExit) as stopped:
-        main(slow_walk.EXPERIMENT, ["--resume", str(folder), "--steps", "4"])
-    assert str(stopped.value) == f"error: --resume {folder}: that run has --steps 3, not 4; leave the option out"
-    assert finish("--resume", folder)[0] == 0
+    status, _, err = run_here("--resume", folder, "--steps", 4)
+    assert (status, err) == (1, f"error: --resume {folder}: that run has --steps 3, not 4; leave the option out")
+    assert run_here("--resume", folder)[0] == 0
 
 
-def test_a_live_run_is_neither_announced_nor_entered_by_another_process(tmp_path):
+def test_a_live_run_is_neither_announced_nor_entered_by_another_process(tmp_path, run_here):
     options = ("--output", tmp_path, "--pause", 60)
     process = start(*options)
     try:
         while not process.stdout.readline().startswith("part 0"):
             pass
         (folder,) = (tmp_path / "slow_walk").iterdir()
-        status, _, err = finish("--resume", folder)
+        status, _, err = run_here("--resume", folder)
         assert status == 1
         assert f"is being written by process {process.pid} on " in err
-        other = start(*options)
-        try:
-            said = [other.stdout.readline() for _ in range(3)]
-            assert said[0].startswith("slow_walk: A walk goes nowhere.")
-        finally:
-            other.kill()
-            other.communicate()
+        status, out, _ = run_here(*options)
+        assert status == 0
+        assert out.startswith("slow_walk: A walk goes nowhere.")
     finally:
         process.kill()
         process.communicate()
 
 
-def test_a_full_disk_leaves_no_half_file_and_says_what_to_do(tmp_path):
+def test_a_full_disk_leaves_no_half_file_and_says_what_to_do(tmp_path, run_here):
     status, _, err = finish("--output", tmp_path, largest_file=20)  # what a part takes needs a little more
     (folder,) = (tmp_path / "slow_walk").iterdir()
     assert status == 1
@@ -111,23 +117,25 @@ def test_a_full_disk_leaves_no_half_file_and_says_what_to_do(tmp_path):
     assert err.strip().splitlines()[-1].endswith(f"python -m experiments slow_walk --resume {folder} goes on from there")
     assert "Traceback" not in err
     assert not list(folder.rglob("*.partial"))
-    assert finish("--resume", folder)[0] == 0
+    assert run_here("--resume", folder)[0] == 0
 
 
-def test_old_runs_that_cannot_be_read_are_named_and_skipped(tmp_path):
+def test_old_runs_that_cannot_be_read_are_named_and_skipped(tmp_path, run_here):
     for name, text in (("a", "{"), ("b", "[1]"), ("c", "\x00")):
         folder = tmp_path / "slow_walk" / name
         folder.mkdir(parents=True)
         (folder / "config.json").write_text(text)
-    status, out, err = finish("--output", tmp_path)
+    status, out, err = run_here("--output", tmp_path)
     assert status == 0, err
     for name in "abc":
         assert f"{tmp_path / 'slow_walk' / name / 'config.json'}" in out
 
 
-def test_a_missed_criterion_is_the_last_word_and_with_check_the_exit_status_and_equal_runs_write_equal_files(tmp_path):
-    for name, options, expected in (("a", (), 0), ("b", ("--check",), 1)):
-        status, out, _ = finish("--output", tmp_path / name, "--target", 5, *options)
+def test_a_missed_criterion_is_the_last_word_and_with_check_the_exit_status_and_equal_runs_write_equal_files(
+    tmp_path, run_here
+):
+    for name, run, options, expected in (("a", run_here, (), 0), ("b", finish, ("--check",), 1)):
+        status, out, _ = run("--output", tmp_path / name, "--target", 5, *options)
         assert status == expected
         assert out.strip().endswith("verdict: the claim is NOT met by this run, which misses 1 of 1 criteria")
         assert "FAIL  mean: " in out

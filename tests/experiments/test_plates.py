@@ -27,18 +27,39 @@ def meaningless():
     return data.Digits(images.reshape(-1, 8, 8), labels)
 
 
+def study_of_the_older_gru(config, variants, digits, runs, name):
+    """Trains the GRU without variants; the other models have made-up scores, each variant being a program to compile."""
+    if name == models.OLDER:
+        return trials.study(config, variants, digits, runs, name)
+    places = np.array([[0.2, 0.5, 0.7], [0.3, 0.5, 0.8]])
+    found = {"variant": np.array(list(variants)[-1]), "rate": np.array(0.01), "training": np.ones(2), "places": places}
+    return found | ({"no margin": 1.25 - places} if name in models.SHARED else {})
+
+
 def test_plates_runs(tmp_path, monkeypatch):
     images, labels = handwritten.load()
     monkeypatch.setattr(handwritten, "load", lambda: (images[:80], labels[:80]))
+    monkeypatch.setattr(plates, "study", study_of_the_older_gru)
     options = [*SMALL, "--slots", "3", "--folds", "2", "--seeds", "1", "--learning-rates", "0.01"]
     folder, rows, summary = finished(plates.EXPERIMENT, options, tmp_path)
     assert len(rows) == (5 + 3) * 3
     assert [row["trained"] for row in rows[:3]] == ["yes", "never", "yes"]
     assert [row["margin"] for row in rows] == (["yes"] * 3 + ["no"] * 3) * 2 + ["yes"] * 9 + ["no"] * 3
+    of_convolution = [float(row["accuracy"]) for row in rows if row["model"] == comparisons.LABELS["convolution"]]
+    assert of_convolution == [0.25, 0.5, 0.75, 1.0, 0.75, 0.5]  # with the margin, and without
     assert len(list(folder.glob("parts/*.npz"))) == 5
     low, middle, high = summary["gru, places never trained"]
     assert low <= middle <= high
     assert len(summary["checks"]) == 8
+
+
+@pytest.mark.parametrize("name", comparisons.LABELS)
+def test_a_model_gives_a_logit_per_class_and_plate_of_any_length_if_it_shares_weights(name):
+    """Its shapes, without a program: `test_plates_runs` trains one model alone."""
+    model = list(models.candidates(3, slots=2)[name].values())[-1]
+    network = jax.eval_shape(model.init, jax.random.key(0))
+    for columns in (24, 16) if name in models.SHARED else (24,):
+        assert jax.eval_shape(model.logits, network, np.zeros((columns, 5, 8), np.float32)).shape == (5, 10)
 
 
 def test_a_plate_is_empty_but_for_its_place():

@@ -20,15 +20,35 @@ pytestmark = [pytest.mark.xdist_group("streams"), pytest.mark.usefixtures("users
 TINY = ["--hidden-size", "3", "--window", "20", "--windows", "3", "--rounds", "2", "--test-steps", "30", "--networks", "2"]
 
 
-def test_reber_runs(tmp_path):
+def study_of_the_told(config, kind, key, label):
+    """Trains the networks that are told where strings begin; the others have made-up scores, being programs to compile."""
+    if kind.told:
+        return trials.study(config, kind, key, label)
+    rounds, windows = (config.rounds, config.networks), (config.rounds * config.windows, config.networks)
+    tests = {"accuracy": [0.5, 1.0], "rest": [0.25, 0.75], "held": [0.0, 0.5], "loss": [1, 3], "wrong": [True, False]}
+    return {
+        "validation": np.array([[0.5, 0.75], [1.0, 0.75]]),
+        "rate": np.array(config.learning_rates[-1]),
+        **{name: np.broadcast_to(values, rounds) for name, values in tests.items()},
+        **{name: np.full(rounds, 0.5) for name in ("size", "saturated")},
+        **{name: np.full(windows, 0.5) for name in ("growth", "saturation")},
+        **{name: np.ones(windows) for name in ("right", "due")},
+    }
+
+
+def test_reber_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(reber, "study", study_of_the_told)
     folder, rows, summary = finished(reber.EXPERIMENT, [*TINY, "--learning-rates", "0.01", "0.02"], tmp_path)
     assert len(rows) == 3 * (2 + 2) + 3
+    names = ("updates", "rate", "outer", "no error", "c held", "from rest", "rms of c", "saturated", "loss")
+    assert [float(rows[2][name]) for name in names] == pytest.approx([3, 0.02, 0.75, 1, 0.25, 0.5, 0.5, 0.5, 2])
+    assert [float(row["validation"]) for row in rows[:2]] == [0.625, 0.875]
     assert len(list(folder.glob("parts/*.npz"))) == 3
     assert float(rows[-2]["loss"]) == pytest.approx(reber.TASK.memoryless(30))
     assert summary["checks"] == []  # they are stated for other options
     with np.load(folder / "curves.npz") as curves:
-        assert curves[f"accuracy/{NONE}"].shape == (2, 2)
-        assert curves[f"growth/{FORGET}"].shape == (6, 2)
+        assert curves[f"accuracy/{TOLD}"].shape == (2, 2)
+        assert curves[f"growth/{TOLD}"].shape == (6, 2)
         assert all(np.isfinite(curves[name]).all() for name in curves.files)
 
 

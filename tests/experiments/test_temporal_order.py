@@ -26,12 +26,30 @@ TINY = ["--lengths", "10", "--hidden-size", "3", "--batch-size", "4", "--updates
 TINY += ["--trials", "1", "--learning-rates", "0.1", "1", "--span", "10", "11", "--span-updates", "2"]
 
 
-def test_a_run_leaves_its_table_and_figure(tmp_path):
+def test_a_run_leaves_its_table_and_figure(tmp_path, monkeypatch):
+    """Ω is trained with, on one length; other methods and lengths have made-up errors, for each is a program to compile."""
+
+    def solve(setting, seed, rate, updates, label, *, stop=True):
+        if setting.objective != task_loss and setting.task == TASK:
+            return solving.solve(setting, seed, rate, updates, label, stop=stop)
+        net = first_network(setting, jax.random.key(seed))
+        return solving.Course(np.array([updates]), np.array([rate]), np.array([0.625]), np.array([False]), net)
+
+    def far(setting, length, *given):
+        return errors(setting, length, *given) if length == 11 else length / 1000
+
+    errors = trials._errors
+    monkeypatch.setattr(trials, "solve", solve)
+    monkeypatch.setattr(trials, "_errors", far)
     folder, rows, summary = finished(temporal_order.EXPERIMENT, TINY, tmp_path)
     assert [row["method"] for row in rows] == [*METHODS, *["10 to 11, model 1"] * 4]
     assert [row["length"] for row in rows[-4:]] == ["11", "22", "55", "110"]
     assert summary["checks"] == []
-    assert {row["rate"] for row in rows[:3]} <= {"0.1", "1.0", "1"}
+    assert [row["rate"] for row in rows[:2]] == ["0.1", "0.1"]  # the one with less loss
+    assert rows[2]["rate"] in {"0.1", "1.0"}
+    assert [float(row["errors"]) for row in rows[:2]] == [0.625, 0.625]
+    assert [float(row["errors"]) for row in rows[-3:]] == [0.022, 0.055, 0.11]
+    assert float(rows[-4]["errors"]) > 0.5
     with np.load(folder / "curves.npz") as curves:
         assert curves["omega/SGD-CR"].shape == curves["radius/untrained"].shape == (1, 2)
         assert curves["choice/SGD/10/losses"].shape == (2, 1)  # rates by networks

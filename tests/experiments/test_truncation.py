@@ -10,7 +10,7 @@ from experiments import truncation
 from experiments.common import handwritten
 from experiments.common.experiment import Results
 from experiments.common.networks import READOUTS, draw_all, hidden, mean_loss
-from experiments.truncation import linear
+from experiments.truncation import costs, linear
 from experiments.truncation.costs import last_window_loss
 from experiments.truncation.figure import finding
 from experiments.truncation.findings import STAGES
@@ -28,9 +28,28 @@ LINEAR = ["--linear-size", "4", "--draws", "2", "--radii", "0.9", "1"]
 def test_truncation_runs_without_reading_test_digits(tmp_path, monkeypatch):
     images, labels, test_images, _ = handwritten.split()
     monkeypatch.setattr(handwritten, "split", lambda: (images, labels, np.full_like(test_images, np.nan), None))
+    of_lstms, of_linear = truncation._lstm_errors, truncation._linear_errors
+
+    def lstm_errors(cell, stages, xs, labels, window):  # each window is a program to compile: that of 1 has errors of its own
+        if window == 16:
+            return of_lstms(cell, stages, xs, labels, window)
+        made = {"relative_error": np.array([[0.75], [0.25]]), "cosine": np.array([[0.5], [1.0]])}
+        return {f"{name}/{stage}/{readout}": made[name] for name in made for stage in stages for readout in READOUTS}
+
+    def linear_errors(config, window):
+        return of_linear(config, window) if window == 16 else {"0.9": np.array([0.25, 0.75]), "1": np.array([1.25, 1.5])}
+
+    def cost_of_the_ends(cell, network, xs, labels, windows, repeats):
+        found = costs.cost(cell, network, xs, labels, (windows[0], windows[-1]), repeats)
+        return {name: values[..., [0, 0, 1]] for name, values in found.items()}
+
+    monkeypatch.setattr(truncation, "_lstm_errors", lstm_errors)
+    monkeypatch.setattr(truncation, "_linear_errors", linear_errors)
+    monkeypatch.setattr(truncation, "cost", cost_of_the_ends)
     options = ["--windows", "1", "16", "--networks", "2", "--batches", "1", "--repeats", "2", *LINEAR]
     folder, rows, summary = finished(truncation.EXPERIMENT, [*SMALL, *options], tmp_path)
     assert len(rows) == 2 * 2 + 4 * 2 + 3
+    assert [float(row["relative error"]) for row in rows[:-3] if row["window"] == "1"] == [0.5, 1.375, *[0.5] * 4]
     assert rows[-1]["window"] == "64"
     assert float(rows[-1]["tape kB"]) == pytest.approx(64 * 7 * 3 * 4 * 4 / 1e3)
     assert summary["tape kB, window 1 / full"] == pytest.approx(1 / 64)

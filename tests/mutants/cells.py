@@ -23,6 +23,8 @@ _CLOCKS = ("test_clockwork.py::test_clockwork_against_numpy",)
 _SLSTM = ("test_slstm.py",)
 _MLSTM = ("test_mlstm.py",)
 _DELTA = ("test_delta_rule.py",)
+_LIQUID = ("test_liquid_state.py::test_a_liquid_against_spikes_counted_synapse_by_synapse",)
+_COLUMN = ("test_liquid_state.py::test_the_published_column_has_every_point_once_in_any_order",)
 
 MUTANTS = (
     Mutant(
@@ -395,5 +397,103 @@ MUTANTS = (
         "first = cell.initial_state(params, xs.shape[1:-1]) if state is None else state",
         "first = cell.initial_state(params, xs.shape[1:-1])",
         _FORCED,
+    ),
+    Mutant(
+        "a synaptic current does not decay within a step of a liquid",
+        "cells/_liquid_state.py",
+        "mean = math.expm1(delta) / delta if delta else 1.0",
+        "mean = math.expm1(self.step_ms / self.membrane_ms) * self.membrane_ms / self.step_ms",
+        ("test_liquid_state.py::test_a_synaptic_potential_has_its_closed_form_whatever_the_step",),
+    ),
+    Mutant(
+        "refractory periods are rounded down",
+        "cells/_liquid_state.py",
+        "math.ceil(period / self.step_ms - 1e-9)",
+        "math.floor(period / self.step_ms + 1e-9)",
+        _LIQUID,
+    ),
+    Mutant(
+        "a neuron is held for a step too few",
+        "cells/_liquid_state.py",
+        "jnp.where(state.refractory > 0, c.reset_mv, v)",
+        "jnp.where(state.refractory > 1, c.reset_mv, v)",
+        ("test_liquid_state.py::test_one_neuron_fires_at_the_rate_of_the_closed_form",),
+    ),
+    Mutant(
+        "a neuron that fires is not reset",
+        "cells/_liquid_state.py",
+        "v=jnp.where(fires, c.reset_mv, v)",
+        "v=v",
+        _LIQUID,
+    ),
+    Mutant(
+        "inhibitory neurons excite",
+        "cells/_liquid_state.py",
+        "* excitatory - c.gain(c.synapse_ms[1])",
+        "* excitatory + c.gain(c.synapse_ms[1])",
+        ("test_liquid_state.py::test_a_neuron_excites_all_of_its_targets_or_inhibits_them",),
+    ),
+    Mutant(
+        "the sign of an entry counts for a synapse of a liquid",
+        "cells/_liquid_state.py",
+        "jnp.split(jnp.abs(kernel), [excitatory], axis=-1)",
+        "jnp.split(kernel, [excitatory], axis=-1)",
+        ("test_liquid_state.py::test_a_neuron_excites_all_of_its_targets_or_inhibits_them",),
+    ),
+    Mutant(
+        "dynamic synapses never tire",
+        "cells/_liquid_state.py",
+        "(u, state.used + amounts)",
+        "(u, state.used)",
+        _LIQUID,
+    ),
+    Mutant(
+        "facilitation adds without a bound",
+        "cells/_liquid_state.py",
+        "spikes * utilization * (1 - state.raised)",
+        "spikes * utilization",
+        _LIQUID,
+    ),
+    Mutant(
+        "the trace of a liquid is a step late",
+        "cells/_liquid_state.py",
+        "c.kept(c.trace_ms) * state.trace + spikes",
+        "c.kept(c.trace_ms) * state.trace + state.spikes",
+        _LIQUID,
+    ),
+    Mutant(
+        "a liquid starts at 0 mV, whatever its rest",
+        "cells/_liquid_state.py",
+        "LiquidState(v + rest_mv, refractory",
+        "LiquidState(v, refractory",
+        ("test_liquid_state.py::test_below_the_threshold_v_tends_to_its_limit_with_the_time_constant",),
+    ),
+    Mutant(
+        "inhibitory neurons lie at the end of the column",
+        "cells/_liquid_state.py",
+        "jax.random.permutation(k_places, jnp.asarray(points, at_least_float32(param_dtype)))",
+        "jnp.asarray(points, at_least_float32(param_dtype))",
+        _COLUMN,
+    ),
+    Mutant(
+        "kinds of source and target change places in the tables of a column",
+        "cells/_column.py",
+        "np.asarray(table)[kinds[:, None], kinds]",
+        "np.asarray(table)[kinds, kinds[:, None]]",
+        ("test_liquid_state.py::test_connections_are_as_frequent_as_the_probabilities",),
+    ),
+    Mutant(
+        "connections thin out with the distance instead of its square",
+        "cells/_column.py",
+        "jnp.exp(-squares / reach**2)",
+        "jnp.exp(-jnp.sqrt(squares) / reach)",
+        ("test_liquid_state.py::test_probabilities_against_their_formula",),
+    ),
+    Mutant(
+        "a neuron may have a synapse on itself",
+        "cells/_column.py",
+        "return likely * (1 - jnp.eye(len(positions), dtype=likely.dtype))",
+        "return likely",
+        ("test_liquid_state.py::test_connections_are_as_frequent_as_the_probabilities",),
     ),
 )

@@ -50,7 +50,7 @@ MUTANTS = (
     Mutant(
         "one mask for all leaves",
         "wrappers/_noise.py",
-        "jax.random.fold_in(key, index)",
+        "jax.random.fold_in(key, i)",
         "jax.random.fold_in(key, 0)",
         _STREAMS,
     ),
@@ -71,15 +71,15 @@ MUTANTS = (
     Mutant(
         "what is not dropped is not scaled",
         "wrappers/_noise.py",
-        "jnp.where(chosen, 0, x / (1 - rate))",
-        "jnp.where(chosen, 0, x)",
+        "jnp.where(drawn < rate, 0, x / (1 - rate))",
+        "jnp.where(drawn < rate, 0, x)",
         _DROPOUT,
     ),
     Mutant(
         "zoneout holds where it should move",
         "wrappers/_noise.py",
-        "jnp.where(chosen, old, new)",
-        "jnp.where(chosen, new, old)",
+        "jnp.where(drawn < rate, old, new)",
+        "jnp.where(drawn < rate, new, old)",
         _ZONEOUT,
     ),
     Mutant(

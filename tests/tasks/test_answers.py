@@ -79,6 +79,7 @@ EACH = [
     tasks.reber(),
     tasks.reber(continual=True),
     tasks.brackets(),
+    tasks.vector_copy(4),
 ]
 
 
@@ -136,3 +137,20 @@ def test_everything_runs_inside_a_program():
     assert not solved
     several = jax.vmap(lambda key: task.sample(key, 4, 20).xs)(jax.random.split(jax.random.key(0), 3))
     assert several.shape == (3, 20, 4, 6)
+
+
+def test_bits_cost_a_cross_entropy_each_and_have_a_sign():
+    task = tasks.vector_copy(K)
+    targets = MASK[..., None] & (np.random.default_rng(4).random((T, B, K)) < 0.5)
+    expected, wrong = [], np.zeros(B, bool)
+    for t, b in np.argwhere(MASK):
+        p = 1 / (1 + np.exp(-OUTPUTS[t, b]))
+        expected.append(-sum(np.log(p[k]) if targets[t, b, k] else np.log(1 - p[k]) for k in range(K)))
+        wrong[b] |= np.any((p > 0.5) != targets[t, b])
+    found = task.loss(OUTPUTS, Batch(XS, targets, MASK))
+    np.testing.assert_allclose(found, np.mean(expected), rtol=1e-12)
+    right = np.where(targets, 0.1, -0.1)
+    right[:, :3] = OUTPUTS[:, :3]
+    errors = task.errors(right, Batch(XS, targets, MASK))
+    assert np.array_equal(errors, np.where(np.arange(B) < 3, wrong, False))
+    assert errors.sum() > 0

@@ -99,3 +99,20 @@ def test_delayed_recall_of_a_symbol_anywhere(shortest_lag):
     assert_uniform(shown, range(12 - shortest_lag))
     for place in range(12 - shortest_lag):
         assert_uniform(cues[shown == place], range(place + shortest_lag, 12))
+
+
+@pytest.mark.parametrize("fewest", [None, 1, 2])
+def test_vector_copy(fewest):
+    length = 4
+    batch = drawn(tasks.vector_copy(3, fewest=fewest), MANY, length)
+    counts = batch.xs[..., 3].argmax(axis=0)
+    assert_uniform(counts, [length] if fewest is None else range(fewest, length + 1))
+    assert_uniform(batch.xs[0, :, :3] @ [1, 2, 4], range(8))
+    for row, count in enumerate(counts):
+        xs, targets = batch.xs[:, row], batch.targets[:, row]
+        expected = np.zeros((2 * length + 1, 4))
+        expected[:count, :3] = xs[:count, :3]
+        expected[count, 3] = 1
+        assert np.array_equal(xs, expected)
+        assert np.array_equal(np.nonzero(batch.mask[:, row])[0], count + 1 + np.arange(count))
+        assert np.array_equal(targets[count + 1 : 2 * count + 1], xs[:count, :3])

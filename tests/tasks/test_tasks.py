@@ -35,6 +35,8 @@ SETS = [
     (tasks.brackets(), 9),
     (tasks.brackets(3, 1), 4),
     (tasks.brackets(1, 4), 9),
+    (tasks.vector_copy(2), 3),
+    (tasks.vector_copy(3, fewest=None), 2),
 ]
 NUMBERS = [(tasks.adding(), 5), (tasks.adding("leading part"), 10)]
 ALL = CLASSES + SETS + NUMBERS
@@ -120,6 +122,8 @@ WRONG = {
     'factors must be "all" or "transpositions"': lambda: tasks.permutations(factors="cycles"),
     "continual must be True or False; got 1": lambda: tasks.reber(continual=1),
     "embedded must be True or False; got nan": lambda: tasks.reber(embedded=np.nan),
+    "vector_copy: bits must be a positive": lambda: tasks.vector_copy(0),
+    "vector_copy: fewest must be a positive": lambda: tasks.vector_copy(fewest=0),
     "brackets: kinds must be a positive": lambda: tasks.brackets(0),
     "brackets: depth must be a positive": lambda: tasks.brackets(2, 0),
 }

@@ -9,7 +9,7 @@ import pytest
 from helpers import perturbed, random_array, relative_error
 
 from recurrent import Cell, dropout, gru, unroll
-from recurrent.wrappers import variational_dropout, zoneout
+from recurrent.wrappers import gaussian_noise, variational_dropout, zoneout
 
 WIDTH, ROWS, KEY = 40, 50, jax.random.key(8)
 ONES = jnp.ones((ROWS, WIDTH))
@@ -55,6 +55,7 @@ WRAPPERS = {
     "dropout of the input": lambda cell, key: dropout(cell, 0.4, key=key, where="input"),
     "variational_dropout": lambda cell, key: variational_dropout(cell, 0.4, key=key),
     "zoneout": lambda cell, key: zoneout(cell, 0.4, key=key),
+    "gaussian_noise": lambda cell, key: gaussian_noise(cell, 0.4, key=key),
 }
 T, B, D, H = 6, 4, 3, 8
 every_wrapper = pytest.mark.parametrize("name", list(WRAPPERS))
@@ -94,3 +95,31 @@ def test_rows_with_keys_of_their_own_have_noise_of_their_own(name):
     assert_rows_differ(ys)
     for row in range(B):
         assert relative_error(ys[:, row], alone(keys[row], xs[:, row])) < 1e-12
+
+
+@pytest.mark.parametrize(("where", "noisy"), [("state", (0, 1)), ("input", (2, 3)), ("output", (0, 1, 2, 3))])
+def test_gaussian_noise_is_normal_and_of_its_own_in_every_leaf(where, noisy):
+    _, seen = one_step(gaussian_noise(MIRROR, 0.3, key=KEY, where=where), (ONES, ONES))
+    drawn = {index: np.asarray(seen[index] - 1).ravel() / 0.3 for index in noisy}
+    for index, values in drawn.items():
+        # 2 000 draws: standard errors of 0.022, 0.032 and 0.11 of mean, variance and fourth moment
+        np.testing.assert_allclose([values.mean(), values.var()], [0, 1], atol=0.1)
+        np.testing.assert_allclose(np.mean(values**4), 3, atol=0.6)
+        assert all(abs(np.corrcoef(values, drawn[other])[0, 1]) < 0.1 for other in noisy if other < index)
+    assert all(np.all(seen[index] == 1) for index in range(4) if index not in noisy)
+
+
+def test_gaussian_noise_is_the_same_in_both_precisions_and_none_in_evaluation():
+    cell = gaussian_noise(MIRROR, 0.3, key=KEY)
+    _, seen = one_step(cell, (ONES, ONES.astype(jnp.float32)))
+    _, wide = one_step(cell, (ONES, ONES))
+    np.testing.assert_allclose(seen[1], wide[1], atol=1e-5)
+    assert seen[1].dtype == jnp.float32
+    _, clean = one_step(gaussian_noise(MIRROR, 0.3, key=None), (ONES, ONES))
+    assert all(np.all(leaf == 1) for leaf in clean)
+
+
+@pytest.mark.parametrize("size", [-0.1, float("nan"), float("inf"), ()])
+def test_a_bad_size_of_gaussian_noise_is_refused(size):
+    with pytest.raises(ValueError, match="standard_deviation must be a number"):
+        gaussian_noise(MIRROR, size, key=KEY)

@@ -12,7 +12,9 @@ A size that is not a positive integer, params of another cell, and inputs of ano
 recurrence of your own is `Cell(init, initial_state, step)`; `check_gradients` proves its gradient.
 """
 
+from recurrent.cells._addressing import content_weights, sharpened, shifted
 from recurrent.cells._clockwork import ClockworkParams, ClockworkState, clockwork, clockwork_step
+from recurrent.cells._column import column, connection_probabilities, exponential_strengths
 from recurrent.cells._deep_transition import DeepTransitionParams, deep_transition, deep_transition_step
 from recurrent.cells._delta_rule import (
     DeltaRuleParams,
@@ -21,6 +23,7 @@ from recurrent.cells._delta_rule import (
     delta_rule_output,
     delta_rule_step,
 )
+from recurrent.cells._echo_state import diagonalized, echo_state
 from recurrent.cells._elman import ElmanDeltas, ElmanParams, ElmanTape, elman, elman_adjoint, elman_step
 from recurrent.cells._gru import (
     GRUDeltas,
@@ -44,6 +47,13 @@ from recurrent.cells._layer_norm import (
 )
 from recurrent.cells._leaky import LeakyParams, leaky, leaky_step
 from recurrent.cells._linear import DiagonalParams, diagonal, diagonal_coefficients
+from recurrent.cells._liquid_state import (
+    LiquidConstants,
+    LiquidState,
+    LiquidStateParams,
+    liquid_state,
+    liquid_state_step,
+)
 from recurrent.cells._lru import LRUParams, LRUState, lru, lru_coefficients, lru_output
 from recurrent.cells._lstm import (
     LSTMDeltas,
@@ -68,6 +78,7 @@ from recurrent.cells._minimal import (
 )
 from recurrent.cells._mlstm import MLSTMParams, MLSTMState, mlstm, mlstm_parallel, mlstm_step
 from recurrent.cells._modrelu import modrelu, modrelu_step
+from recurrent.cells._neural_turing import NeuralTuringParams, NeuralTuringState, neural_turing, neural_turing_step
 from recurrent.cells._output_recurrence import (
     OutputRecurrenceParams,
     output_recurrence,
@@ -102,11 +113,16 @@ __all__ = [
     "LayerNormGRUParams",
     "LayerNormLSTMParams",
     "LeakyParams",
+    "LiquidConstants",
+    "LiquidState",
+    "LiquidStateParams",
     "MGUParams",
     "MLSTMParams",
     "MLSTMState",
     "MinGRUParams",
     "MinLSTMParams",
+    "NeuralTuringParams",
+    "NeuralTuringState",
     "OutputRecurrenceParams",
     "ResetAfterGRUParams",
     "SLSTMParams",
@@ -114,6 +130,9 @@ __all__ = [
     "TimeSkipParams",
     "clockwork",
     "clockwork_step",
+    "column",
+    "connection_probabilities",
+    "content_weights",
     "deep_transition",
     "deep_transition_step",
     "delta_rule",
@@ -122,9 +141,12 @@ __all__ = [
     "delta_rule_step",
     "diagonal",
     "diagonal_coefficients",
+    "diagonalized",
+    "echo_state",
     "elman",
     "elman_adjoint",
     "elman_step",
+    "exponential_strengths",
     "gru",
     "gru_adjoint",
     "gru_step",
@@ -135,6 +157,8 @@ __all__ = [
     "layer_norm_lstm_step",
     "leaky",
     "leaky_step",
+    "liquid_state",
+    "liquid_state_step",
     "lru",
     "lru_coefficients",
     "lru_output",
@@ -154,8 +178,12 @@ __all__ = [
     "mlstm_step",
     "modrelu",
     "modrelu_step",
+    "neural_turing",
+    "neural_turing_step",
     "output_recurrence",
     "output_recurrence_step",
+    "sharpened",
+    "shifted",
     "slstm",
     "slstm_step",
     "split_gru_gates",

@@ -14,6 +14,7 @@ from recurrent.tasks._delayed_xor import delayed_xor
 from recurrent.tasks._reber import outer_accuracy, outer_steps, reber
 from recurrent.tasks._task import Batch, Task
 from recurrent.tasks._temporal_order import temporal_order
+from recurrent.tasks._vector_copy import vector_copy
 from recurrent.tasks._warped import WarpForm, warped
 from recurrent.tasks._words import Factors, parity, permutations
 
@@ -36,5 +37,6 @@ __all__ = [
     "permutations",
     "reber",
     "temporal_order",
+    "vector_copy",
     "warped",
 ]

@@ -166,6 +166,20 @@ def symbol_sets(count: int) -> Answers:
     return Answers(count, loss, errors, lambda outputs, batch: ~jnp.any(errors(outputs, batch)))
 
 
+def binary(count: int) -> Answers:
+    """A logit per bit: Σ_k of the binary cross-entropies, in nats; a sequence is wrong if a counted logit has the wrong sign.
+
+    A task is solved when fewer than 1 in 100 sequences are wrong.
+    """
+
+    def errors(outputs, batch):
+        logits = counted_outputs(outputs, batch, count)
+        right = jnp.where(batch.targets, logits > 0, logits < 0)  # so that NaN is an error
+        return jnp.any(batch.mask & ~jnp.all(right, axis=-1), axis=0)
+
+    return Answers(count, symbol_sets(count).loss, errors, functools.partial(fewer_than_one_in_a_hundred, errors))
+
+
 def fewer_than_one_in_a_hundred(errors: ErrorsFn, outputs: Outputs, batch: Batch) -> Bool[Array, ""]:
     """Whether less than 1% of the sequences are wrong, counted in integers.
 

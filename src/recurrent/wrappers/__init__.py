@@ -19,27 +19,33 @@ key draw the same numbers: split it.
 """
 
 from recurrent.wrappers._clip_state_gradients import clip_state_gradients
+from recurrent.wrappers._closed_loop import ClosedLoopParams, ClosedLoopState, closed_loop
 from recurrent.wrappers._dilated import dilated
-from recurrent.wrappers._emit import emit_both, emit_state
+from recurrent.wrappers._emit import emit_both, emit_state, emit_with_input
 from recurrent.wrappers._learned_state import LearnedStateParams, learned_state
 from recurrent.wrappers._mlp import MLPCellParams, mlp_input, mlp_output
-from recurrent.wrappers._noise import NoiseState, dropout, variational_dropout, zoneout
+from recurrent.wrappers._noise import NoiseState, dropout, gaussian_noise, variational_dropout, zoneout
 from recurrent.wrappers._reparametrized import ReparametrizedParams, reparametrized, with_kernel
 from recurrent.wrappers._residual import ResidualParams, residual
 from recurrent.wrappers._stack import dense_skip, grouped, stack
 
 __all__ = [
+    "ClosedLoopParams",
+    "ClosedLoopState",
     "LearnedStateParams",
     "MLPCellParams",
     "NoiseState",
     "ReparametrizedParams",
     "ResidualParams",
     "clip_state_gradients",
+    "closed_loop",
     "dense_skip",
     "dilated",
     "dropout",
     "emit_both",
     "emit_state",
+    "emit_with_input",
+    "gaussian_noise",
     "grouped",
     "learned_state",
     "mlp_input",

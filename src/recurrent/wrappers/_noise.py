@@ -1,5 +1,6 @@
-"""Noise that regularises recurrent cells: dropout by step or by sequence, and zoneout."""
+"""Noise that regularises recurrent cells: dropout by step or by sequence, zoneout, and Gaussian noise."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
@@ -7,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import DTypeLike
 from jaxtyping import UInt32
 
 from recurrent import checks, pytrees
@@ -26,6 +28,14 @@ class NoiseState(NamedTuple):
 
     cell: State
     key: UInt32[Array, "*batch words"] | None
+
+
+class _Noise(NamedTuple):
+    """What is drawn, of the keys that come with the state; `rate` is its probability or size, `implementation` of the keys."""
+
+    name: str
+    rate: float | PyTree
+    implementation: Any
 
 
 @remembered
@@ -102,33 +112,78 @@ def zoneout(cell: Cell, rate: float | PyTree, *, key: Array | None, output: Call
     return _with_noise(cell, key, step)
 
 
+@remembered
+def gaussian_noise(cell: Cell, standard_deviation: float | PyTree, *, key: Array | None, where: Where = "state") -> Cell:
+    """s_t = step(s_{t-1} + σ ε_t, x_t) with ε_t ~ N(0, 1), drawn anew at every step, entry and row.
+
+    Integer leaves of the state get no noise.
+
+    Args:
+      cell: any cell.
+      standard_deviation: σ, at least 0; or a tree of them for the leaves of what the noise is added to.
+      key: of the noise, see `recurrent.wrappers` (under `vmap`, one for each row); None for evaluation, which adds nothing.
+      where: "state" adds to what the step reads of the state before it, "input" to x_t, "output" to y_t.
+
+    Raises:
+      ValueError: σ that is negative or not finite, an unknown `where`, or something that is not a key; when run, a tree of σ
+        that does not fit.
+
+    Reference: Jim, Giles & Horne (1996), An analysis of noise in recurrent neural networks; in reservoirs: Jaeger (2001), The
+    "echo state" approach to analysing and training recurrent neural networks.
+    """
+    sizes = jax.tree.leaves(standard_deviation)
+    if not sizes or not all(isinstance(size, (int, float)) and 0 <= size < math.inf for size in sizes):
+        raise ValueError(
+            "gaussian_noise: standard_deviation must be a number (or a tree of numbers) of at least 0 and finite; "
+            f"got {standard_deviation!r}"
+        )
+    noise = _of_key("gaussian_noise", standard_deviation, key)
+
+    def add(used, tree):
+        def leaf(size, drawn, x):
+            return x if drawn is None else x + size * _normal(drawn, x.dtype)
+
+        return _leafwise(noise, used, leaf, tree)
+
+    return _placed(noise, cell, key, where, add, per_step=True)
+
+
 def _dropout(name: str, cell: Cell, rate: float | PyTree, key: Array | None, where: Where, *, per_step: bool) -> Cell:
     noise = _noise(name, rate, key)
-    checks.choice(f"{name}: where", where, ("input", "state", "output"))
+    return _placed(noise, cell, key, where, functools.partial(_drop, noise), per_step=per_step)
 
-    def drop(place, used, tree):
-        return _drop(noise, used, tree) if place == where else tree
+
+def _placed(
+    noise: _Noise,
+    cell: Cell,
+    key: Array | None,
+    where: Where,
+    change: Callable[[Array | None, PyTree], PyTree],
+    *,
+    per_step: bool,
+) -> Cell:
+    """The cell whose input, state or output is changed by `(keys, tree) -> tree`."""
+    checks.choice(f"{noise.name}: where", where, ("input", "state", "output"))
+
+    def changed(place, used, tree):
+        return change(used, tree) if place == where else tree
 
     def step(params, state, x_t):
         used, following = _next_keys(noise, state.key) if per_step else (state.key, state.key)
-        cell_t, y_t = cell.step(params, drop("state", used, state.cell), drop("input", used, x_t))
-        return NoiseState(cell_t, following), drop("output", used, y_t)
+        cell_t, y_t = cell.step(params, changed("state", used, state.cell), changed("input", used, x_t))
+        return NoiseState(cell_t, following), changed("output", used, y_t)
 
     return _with_noise(cell, key, step)
-
-
-class _Noise(NamedTuple):
-    """What is drawn, of the keys that come with the state; `implementation` is that of the keys."""
-
-    name: str
-    rate: float | PyTree
-    implementation: Any
 
 
 def _noise(name: str, rate: float | PyTree, key: Array | None) -> _Noise:
     rates = jax.tree.leaves(rate)
     if not rates or not all(isinstance(p, (int, float)) and 0 <= p < 1 for p in rates):
         raise ValueError(f"{name}: rate must be a number (or a tree of numbers) of at least 0 and below 1; got {rate!r}")
+    return _of_key(name, rate, key)
+
+
+def _of_key(name: str, rate: float | PyTree, key: Array | None) -> _Noise:
     if key is None:
         return _Noise(name, rate, None)
     if not isinstance(key, Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape:
@@ -164,8 +219,8 @@ def _next_keys(noise: _Noise, words: Array | None) -> tuple[Array | None, Array 
 def _drop(noise: _Noise, words: Array | None, tree: PyTree) -> PyTree:
     """x / (1 - p), or 0 with probability p; integer leaves are left alone."""
 
-    def leaf(rate, chosen, x):
-        return x if chosen is None else jnp.where(chosen, 0, x / (1 - rate))
+    def leaf(rate, drawn, x):
+        return x if drawn is None else jnp.where(drawn < rate, 0, x / (1 - rate))
 
     return _leafwise(noise, words, leaf, tree)
 
@@ -173,31 +228,45 @@ def _drop(noise: _Noise, words: Array | None, tree: PyTree) -> PyTree:
 def _hold(noise: _Noise, words: Array | None, old: PyTree, new: PyTree) -> PyTree:
     """The old with probability p, and the new otherwise, or their expectation; integer leaves are new."""
 
-    def leaf(rate, chosen, old, new):
+    def leaf(rate, drawn, old, new):
         if not pytrees.is_inexact(old) or rate == 0:
             return new
-        return rate * old + (1 - rate) * new if chosen is None else jnp.where(chosen, old, new)
+        return rate * old + (1 - rate) * new if drawn is None else jnp.where(drawn < rate, old, new)
 
     return _leafwise(noise, words, leaf, old, new)
 
 
-def _leafwise(noise: _Noise, words: Array | None, function: Callable[..., Array], tree: PyTree, *others: PyTree) -> PyTree:
-    """Maps `(rate, chosen, *leaves) -> leaf`; `chosen` is True with probability `rate`, or None if nothing is drawn."""
+def _uniform(key: Array, shape: tuple[int, ...]) -> Array:
+    return jax.random.uniform(key, shape, jnp.float32)
+
+
+def _normal(uniform: Array, dtype: DTypeLike) -> Array:
+    """N(0, 1) from U(0, 1) in multiples of 2⁻²³, each taken from the middle of its interval: -∞ is none."""
+    wide = (2 * uniform - 1 + 2.0**-23).astype(pytrees.at_least_float32(dtype))
+    return (math.sqrt(2) * jax.lax.erf_inv(wide)).astype(dtype)
+
+
+def _leafwise(
+    noise: _Noise,
+    words: Array | None,
+    function: Callable[..., Array],
+    tree: PyTree,
+    *others: PyTree,
+) -> PyTree:
+    """Maps `(rate, drawn, *leaves) -> leaf`; `drawn` is U(0, 1) of the leaf's shape, or None if nothing is drawn.
+
+    It is float32 whatever the precision of the rest, which so does not change what is drawn.
+    """
     leaves, structure = jax.tree.flatten(tree)
     columns = zip(_rates_for(noise, tree), leaves, *map(jax.tree.leaves, others), strict=True)
     mapped = []
     for index, (rate, *own) in enumerate(columns):
-        chosen = None
+        drawn = None
         if words is not None and rate > 0 and pytrees.is_inexact(own[0]):
-            chosen = _draw(noise, words, index, own[0].shape) < rate
-        mapped.append(function(rate, chosen, *own))
+            row = own[0].shape[words.ndim - 1 :]
+            drawn = _by_row(noise, words, lambda key, i=index, row=row: _uniform(jax.random.fold_in(key, i), row))
+        mapped.append(function(rate, drawn, *own))
     return jax.tree.unflatten(structure, mapped)
-
-
-def _draw(noise: _Noise, words: Array, index: int, shape: tuple[int, ...]) -> Array:
-    """U(0, 1) of the given shape, whose leading axes are the rows of keys; in float32, whatever the precision of the rest."""
-    row = shape[words.ndim - 1 :]
-    return _by_row(noise, words, lambda key: jax.random.uniform(jax.random.fold_in(key, index), row, jnp.float32))
 
 
 def _by_row(noise: _Noise, words: Array, function: Callable[[Array], Array]) -> Array:
