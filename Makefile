@@ -5,11 +5,15 @@ BIN := $(VENV)/bin
 MPLBACKEND ?= Agg
 export MPLBACKEND
 
-.PHONY: gradient-decay test leak-test slow-test optimized-test peer-test ci mutants lint format benchmark clean
+.PHONY: gradient-decay remedies test leak-test slow-test optimized-test peer-test ci mutants lint format benchmark clean
 
 ## Reproduce the gradient-decay plots (the main job).
 gradient-decay: $(VENV)/.test
 	$(BIN)/python -m experiments gradient_decay
+
+## Draw the figure of all remedies for vanishing gradients.
+remedies: $(VENV)/.test
+	$(BIN)/python -m experiments remedies
 
 ## Run the default test suite.
 test: $(VENV)/.test

@@ -68,7 +68,8 @@ def _free_runs(axis: Any, results: Results) -> None:
         axis.plot(steps[-1] + 2, published, marker="D", color=colour, markersize=7, clip_on=False)
     axis.plot([], [], "D", color="0.4", label="published, at 84 steps")
     axis.set(yscale="log", xlabel="steps into the free run", ylabel="NRMSE (standard deviations)")
-    axis.legend(loc="lower right")
+    axis.set_ylim(top=100 * axis.get_ylim()[1])
+    axis.legend(loc="upper left")
     axis.set_title("(c) Mackey-Glass series: median and range of networks")
 
 

@@ -18,7 +18,7 @@ NAMES = [
     *("elman-tanh", "lstm", "gru-before", "gru-after", "layer_norm_lstm", "layer_norm_gru", "deep_transition", "diagonal"),
     *("lru", "lru-dense", "min_gru", "min_lstm", "output_recurrence", "mlp_input", "mlp_output", "residual-projected"),
     *("learned_state", "slstm", "mlstm", "delta_rule", "lstm_variant-gates", "lstm_variant-projected", "mgu"),
-    *("leaky-learned", "time_skip", "clockwork", "dilated"),
+    *("leaky-learned", "time_skip", "clockwork", "dilated", "neural_turing"),
 ]
 
 

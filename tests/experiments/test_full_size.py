@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from experiments import skips, spectral_margin, state_tracking, temporal_order
+from experiments import neural_turing, skips, spectral_margin, state_tracking, temporal_order, trees
 from experiments.common.options import at_full_size, check_full, from_json, is_default
 
 
@@ -21,7 +21,7 @@ class Open(Config):
     seed: int = 0
 
 
-@pytest.mark.parametrize("module", [skips, spectral_margin, state_tracking, temporal_order])
+@pytest.mark.parametrize("module", [neural_turing, skips, spectral_margin, state_tracking, temporal_order, trees])
 def test_every_full_size_can_be_asked_for_run_and_resumed(module):
     asked = module.Config(full=True, seed=7)
     sized = at_full_size(asked, module.FULL)
@@ -32,7 +32,7 @@ def test_every_full_size_can_be_asked_for_run_and_resumed(module):
     assert at_full_size(module.Config(seed=7), module.FULL) == module.Config(seed=7)
 
 
-@pytest.mark.parametrize("module", [skips, spectral_margin, state_tracking, temporal_order])
+@pytest.mark.parametrize("module", [neural_turing, skips, spectral_margin, state_tracking, temporal_order, trees])
 def test_every_full_size_has_a_verdict(module):
     asked = module.Config(full=True, seed=7)
     assert is_default(module.Config(), module.FULL)

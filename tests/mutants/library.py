@@ -8,6 +8,7 @@ from tests.mutants import (
     experiments,
     flow,
     layers,
+    memories,
     numerics,
     orthogonal,
     parallel,
@@ -35,5 +36,6 @@ MUTANTS = (
     *trees.MUTANTS,
     *tasks.MUTANTS,
     *contracts.MUTANTS,
+    *memories.MUTANTS,
     *experiments.MUTANTS,
 )

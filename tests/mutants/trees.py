@@ -34,7 +34,7 @@ MUTANTS = (
         "trees/_lstm.py",
         "bias.at[hidden_size : 2 * hidden_size].add",
         "bias.at[:hidden_size].add",
-        ("test_recursive.py::test_forget_gates_start_open",),
+        ("test_recursive.py::test_matrices_are_drawn_block_by_block_and_forget_gates_start_open",),
     ),
     Mutant(
         "children in the order of their own numbers",

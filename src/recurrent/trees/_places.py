@@ -45,6 +45,6 @@ def depths(trees: Trees) -> Int[np.ndarray, "nodes batch"]:
     found = np.full(trees.mask.shape, NONE, np.int32)
     found[np.asarray(trees.roots), batch] = 0
     for parents, below in zip(nodes[::-1], children[::-1], strict=True):
-        for slot, b, k in np.argwhere(below != NONE):
-            found[below[slot, b, k], b] = found[parents[slot, b], b] + 1
+        slot, b, k = np.nonzero(below != NONE)
+        found[below[slot, b, k], b] = found[parents[slot, b], b] + 1
     return found
