@@ -29,7 +29,7 @@ class Flow(NamedTuple):
 
     Attributes:
       decay: log10 of the norm of dL/ds_{T-k} over that at k = 1, for k = 1 ... T, L being the loss at the last step: the median
-        of sequences.
+        of the sequences that have a gradient at all: the loss of an answer that is certain has none in float32.
       exponent: the largest Lyapunov exponent, nats per step, the mean of sequences.
       kept: directions of the state, of which the last state keeps a hundredth of a perturbation of the first one: the mean
         number over sequences.
@@ -56,7 +56,7 @@ def flow(setting: Setting, length: int, network: Network, key: Array) -> Flow:
     values = transport(cell, network.cell, few).log10_singular_values[0]
     exponents = lyapunov_spectrum(cell, network.cell, few, num_exponents=1)
     kept = jnp.sum(jnp.nan_to_num(values, nan=-jnp.inf) > LOST, axis=-1).mean()
-    return Flow(jnp.median(norms - norms[:1], axis=1), exponents.mean(), kept, jnp.asarray(values.shape[-1]))
+    return Flow(jnp.nanmedian(norms - norms[:1], axis=1), exponents.mean(), kept, jnp.asarray(values.shape[-1]))
 
 
 def horizon(decay: np.ndarray) -> int:

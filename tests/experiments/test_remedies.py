@@ -127,6 +127,16 @@ def test_what_is_measured_of_a_tanh_network_is_that_of_products_of_its_jacobians
     np.testing.assert_allclose(found.exponent, np.mean(grown) / LENGTH, atol=1e-4)
 
 
+def test_sequences_without_a_gradient_do_not_spoil_the_median():
+    """An answer that is certain has a loss of 0 in float32, and so has its gradient."""
+    net = network(SETTING.cell)
+    certain = net._replace(bias=jnp.array([0.0, 0.0, 1e4]))
+    key = jax.random.key(3)
+    classes = np.asarray(TASK.sample(key, measures.SEQUENCES, LENGTH).targets)[-1]
+    assert 0 < (classes == 2).sum() < measures.SEQUENCES
+    assert np.all(np.isfinite(measures.flow(SETTING._replace(objective=None), LENGTH, certain, key).decay))
+
+
 @pytest.mark.parametrize(
     ("decay", "expected"),
     [

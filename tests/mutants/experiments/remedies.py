@@ -37,6 +37,13 @@ MUTANTS = (
         "singular_values[-1]",
         _MEASURED,
     ),
+    Mutant(
+        "remedies: a certain answer spoils the median",
+        f"{_FOLDER}measures.py",
+        "jnp.nanmedian(",
+        "jnp.median(",
+        (f"{_TESTS}test_sequences_without_a_gradient_do_not_spoil_the_median",),
+    ),
     Mutant("remedies: all that is not 0 is kept", f"{_FOLDER}measures.py", "> LOST, axis", "> -99, axis", _MEASURED),
     Mutant(
         "remedies: a horizon that NaN does not end",
