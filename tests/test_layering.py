@@ -15,7 +15,7 @@ FLOORS = [
     {"pytrees", "losses"},
     {"checks"},
     {"initializers", "data", "tasks"},
-    {"dense", "parametrizations", "sequences"},
+    {"dense", "factories", "parametrizations", "sequences"},
     {"cells", "wrappers"},
     {"bptt"},
     {"unrolling", "train"},

@@ -227,6 +227,10 @@ LATER = list(REMEDIES)[-11:]
         ({"(2)"}, lambda r: r.curves[f"updates/{VANILLA}"].__setitem__(0, 900.0)),
         ({"(3)"}, lambda r: [r.curves[f"updates/{name}"].__setitem__(0, np.inf) for name in LATER]),
         ({"(4)"}, lambda r: [changed(r, [n], before=-1.0 - 0.3 * i, updates=900.0 - i) for i, n in enumerate(REMEDIES) if i]),
+        (
+            {"(4)"},
+            lambda r: [changed(r, [n], before=-1 - 0.3 * i, updates=100.0 + 7 * i % 19) for i, n in enumerate(REMEDIES) if i],
+        ),
         ({"(5)"}, lambda r: changed(r, ["GRU"], exponent=-0.11, before=-4.6, updates=112.0)),
         ({"(5)"}, lambda r: changed(r, ["GRU"], exponent=0.11, before=-4.6, updates=112.0)),
     ],

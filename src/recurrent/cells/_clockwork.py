@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Int32
 
 from recurrent import checks, pytrees
 from recurrent.activations import elementwise
-from recurrent.cells._build import checked_cell
 from recurrent.dense import add_bias, dot
+from recurrent.factories import checked_cell
 from recurrent.initializers import Initializer, draw, draw_bias, draw_blocks, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell

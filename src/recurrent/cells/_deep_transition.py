@@ -11,8 +11,8 @@ from jaxtyping import Float
 
 from recurrent import checks
 from recurrent.activations import elementwise
-from recurrent.cells._build import checked_cell, draw_kernels
 from recurrent.dense import DenseParams, check_layers, dense, dot, draw_dense, preactivation
+from recurrent.factories import checked_cell, draw_kernels
 from recurrent.initializers import Initializer, draw_blocks, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell

@@ -10,9 +10,9 @@ from jax.nn import sigmoid
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from recurrent.cells._build import checked_cell
 from recurrent.cells._memory import association, draw_projections, recall
 from recurrent.dense import add_bias, dot
+from recurrent.factories import checked_cell
 from recurrent.initializers import Fused, Initializer, glorot_uniform, zeros
 from recurrent.made import remembered
 from recurrent.types import MATRIX, Cell, LinearForm

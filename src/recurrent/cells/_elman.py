@@ -12,8 +12,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from recurrent.activations import elementwise, get_activation
-from recurrent.cells._build import checked_cell, draw_kernels
 from recurrent.dense import dot, outer, preactivation, projection_gradients
+from recurrent.factories import checked_cell, draw_kernels
 from recurrent.initializers import Initializer, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Adjoint, Cell

@@ -15,9 +15,9 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from recurrent import checks
-from recurrent.cells._build import checked_cell, draw_kernels
 from recurrent.cells._lstm import LSTMState
 from recurrent.dense import add_bias, dot, spread
+from recurrent.factories import checked_cell, draw_kernels
 from recurrent.initializers import Fused, Initializer, PerGate, draw_bias, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell

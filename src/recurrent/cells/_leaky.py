@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from recurrent import checks
 from recurrent.activations import elementwise
-from recurrent.cells._build import checked_cell, draw_kernels
 from recurrent.dense import dot, preactivation, spread
+from recurrent.factories import checked_cell, draw_kernels
 from recurrent.initializers import Initializer, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.pytrees import wide

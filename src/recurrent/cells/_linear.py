@@ -14,8 +14,8 @@ from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from recurrent.cells._build import linear_cell, states_as_outputs
 from recurrent.dense import add_bias, dot
+from recurrent.factories import linear_cell, states_as_outputs
 from recurrent.initializers import Initializer, draw_bias, draw_blocks, glorot_uniform, zeros
 from recurrent.made import remembered
 from recurrent.pytrees import at_least_float32, wide

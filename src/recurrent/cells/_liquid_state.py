@@ -13,7 +13,6 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from recurrent import checks
-from recurrent.cells._build import checked_cell
 from recurrent.cells._column import (
     KINDS,
     PROBABILITIES,
@@ -25,6 +24,7 @@ from recurrent.cells._column import (
     exponential_strengths,
 )
 from recurrent.dense import dot, spread
+from recurrent.factories import checked_cell
 from recurrent.initializers import Initializer, draw, sparse
 from recurrent.made import remembered
 from recurrent.pytrees import at_least_float32

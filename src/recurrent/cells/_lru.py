@@ -11,9 +11,9 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from recurrent import checks
-from recurrent.cells._build import linear_cell
 from recurrent.cells._linear import check_ring, log_decay_rate
 from recurrent.dense import dot, spread
+from recurrent.factories import linear_cell
 from recurrent.made import remembered
 from recurrent.pytrees import at_least_float32, wide
 from recurrent.types import COMPLEX, Cell, LinearForm

@@ -15,9 +15,9 @@ from jaxtyping import Float
 
 from recurrent import checks
 from recurrent.activations import elementwise
-from recurrent.cells._build import checked_cell, draw_kernels
 from recurrent.cells._lstm import LSTMState
 from recurrent.dense import dot, preactivation, spread
+from recurrent.factories import checked_cell, draw_kernels
 from recurrent.initializers import Fused, Initializer, PerGate, draw_blocks, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell, State

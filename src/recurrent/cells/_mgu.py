@@ -10,8 +10,8 @@ from jax.nn import sigmoid
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from recurrent.cells._build import checked_cell, draw_kernels
 from recurrent.dense import add_bias, dot
+from recurrent.factories import checked_cell, draw_kernels
 from recurrent.initializers import Fused, Initializer, PerGate, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell

@@ -12,8 +12,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from recurrent import checks
-from recurrent.cells._build import linear_cell, states_as_outputs
 from recurrent.dense import add_bias, dot
+from recurrent.factories import linear_cell, states_as_outputs
 from recurrent.initializers import Fused, Initializer, PerGate, draw_bias, draw_blocks, glorot_uniform, zeros
 from recurrent.made import remembered
 from recurrent.types import REAL, Cell, LinearForm

@@ -12,10 +12,10 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from recurrent import checks
-from recurrent.cells._build import checked_cell
 from recurrent.cells._memory import association, draw_projections, recall
 from recurrent.cells._slstm import check_forget_bias, stabilised
 from recurrent.dense import add_bias, dot
+from recurrent.factories import checked_cell
 from recurrent.initializers import Fused, Initializer, glorot_uniform, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell

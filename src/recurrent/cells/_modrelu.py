@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from recurrent.cells._build import checked_cell, draw_kernels
 from recurrent.cells._elman import ElmanParams
 from recurrent.dense import add_bias, dot
+from recurrent.factories import checked_cell, draw_kernels
 from recurrent.initializers import Initializer, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell

@@ -12,8 +12,8 @@ from jaxtyping import Float
 
 from recurrent import checks
 from recurrent.activations import elementwise
-from recurrent.cells._build import checked_cell, draw_kernels
 from recurrent.dense import add_bias, dot, preactivation
+from recurrent.factories import checked_cell, draw_kernels
 from recurrent.initializers import Initializer, draw_bias, draw_blocks, glorot_uniform, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell

@@ -12,8 +12,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from recurrent import checks
-from recurrent.cells._build import checked_cell, draw_kernels
 from recurrent.dense import dot, preactivation
+from recurrent.factories import checked_cell, draw_kernels
 from recurrent.initializers import Fused, Initializer, PerGate, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell

@@ -12,8 +12,8 @@ from jaxtyping import Float
 
 from recurrent import checks
 from recurrent.activations import elementwise
-from recurrent.cells._build import checked_cell
 from recurrent.dense import add_bias, dot
+from recurrent.factories import checked_cell
 from recurrent.initializers import Fused, Initializer, draw_bias, draw_blocks, glorot_uniform, orthogonal, zeros
 from recurrent.made import remembered
 from recurrent.types import Cell

@@ -6,7 +6,7 @@ from typing import Protocol
 from jax import Array
 
 from recurrent import checks
-from recurrent.cells._build import StateFn, checked_cell
+from recurrent.factories import StateFn, checked_cell
 from recurrent.made import Made
 from recurrent.types import InitFn, InitialStateFn, Params, PyTree, State
 

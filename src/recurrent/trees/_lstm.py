@@ -11,8 +11,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from recurrent.cells import LSTMParams, LSTMState
-from recurrent.cells._build import draw_kernels
 from recurrent.dense import add_bias, dot
+from recurrent.factories import draw_kernels
 from recurrent.initializers import (
     Fused,
     Initializer,

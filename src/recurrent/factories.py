@@ -1,4 +1,4 @@
-"""What the factories of cells share: from equations to a cell whose params and inputs are checked."""
+"""What the factories of cells and of nodes of trees share: from equations to a cell whose params and inputs are checked."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
