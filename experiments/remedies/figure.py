@@ -20,7 +20,7 @@ GAP = 0.045
 
 
 def plot(results: Results) -> Any:
-    """Draws every remedy's gradient before and after training; horizon against updates; exponents; costs."""
+    """Draws every remedy's gradient before and after training; horizon against updates; exponents; singular values; costs."""
     found = findings(results)
     rows = -(-len(found) // COLUMNS)
     figure = plt.figure(figsize=(WIDTH, 1.75 * rows + 7.6), layout="constrained")
@@ -35,10 +35,15 @@ def plot(results: Results) -> Any:
     top.supxlabel("lag k (steps before the end)", fontsize=10, x=0.2)
     top.supylabel("gradient at lag k over that at lag 1 (log10)", fontsize=10)
     _legend(top, axes[0, 0])
-    first, second, third = bottom.subplots(1, 3, width_ratios=(1.7, 1, 1))
+    first, second, third, last = bottom.subplots(1, 4, width_ratios=(1.6, 0.9, 0.7, 0.7))
     _scatter(first, found, results)
-    _exponents(second, found)
-    _costs(third, found)
+    _before_and_after(second, found, "exponent", "(c) largest Lyapunov\nexponent")
+    second.axvline(0, color="0.7", linewidth=0.8, zorder=0)
+    second.set(xlabel="nats per step")
+    second.set_yticks(range(len(found)), list(found))
+    _before_and_after(third, found, "kept", "(d) directions of the\nstate that last")
+    third.set(xlabel="singular values > 0.01", xlim=(-0.05, 1.05))
+    _costs(last, found)
     headline(figure, finding_of(results))
     return figure
 
@@ -101,23 +106,23 @@ def _label(axis: Any, found: dict[str, Finding], top: float) -> None:
         )  # fmt: skip
 
 
-def _exponents(axis: Any, found: dict[str, Finding]) -> None:
-    names = list(found)
-    for place, name in enumerate(names):
-        finding, colour = found[name], COLOURS[REMEDIES[name].family]
-        axis.plot([finding.exponent_before, finding.exponent_after], [place, place], color=colour, linewidth=1)
-        axis.plot(finding.exponent_before, place, "o", color=colour, markersize=6, markerfacecolor="white")
-        axis.plot(finding.exponent_after, place, "o", color=colour, markersize=6)
-    axis.axvline(0, color="0.7", linewidth=0.8, zorder=0)
-    axis.set(xlabel="nats per step", ylim=(len(names) - 0.5, -0.5))
-    axis.set_yticks(range(len(names)), names)
-    axis.set_title("(c) largest Lyapunov exponent,\nbefore (open) and after")
+def _before_and_after(axis: Any, found: dict[str, Finding], key: str, title: str) -> None:
+    """An open circle before training, a full one after it, for every remedy."""
+    for place, (name, finding) in enumerate(found.items()):
+        before, after = (getattr(finding, f"{key}_{when}") for when in ("before", "after"))
+        colour = COLOURS[REMEDIES[name].family]
+        axis.plot([before, after], [place, place], color=colour, linewidth=1)
+        axis.plot(before, place, "o", color=colour, markersize=6, markerfacecolor="white")
+        axis.plot(after, place, "o", color=colour, markersize=6)
+    axis.set(ylim=(len(found) - 0.5, -0.5))
+    axis.set_yticks(range(len(found)), [""] * len(found))
+    axis.set_title(f"{title}\nbefore (open), after")
 
 
 def _costs(axis: Any, found: dict[str, Finding]) -> None:
     names = list(found)
     costs = [found[name].cost / found[VANILLA].cost for name in names]
     axis.barh(range(len(names)), costs, color=[COLOURS[REMEDIES[name].family] for name in names])
-    axis.set(xlabel=f"times that of {VANILLA}", ylim=(len(names) - 0.5, -0.5))
+    axis.set(xlabel="times that of none", ylim=(len(names) - 0.5, -0.5))
     axis.set_yticks(range(len(names)), [""] * len(names))
-    axis.set_title("(d) time of a step,\nforward and back")
+    axis.set_title("(e) time of a step,\nforward and back")
