@@ -139,8 +139,8 @@ def solve(
       stop: end at the first test that is passed.
       done: end where this is true of all losses so far.
     """
-    k_network, k_updates, k_tests, k_lengths = jax.random.split(jax.random.key(seed), 4)
-    network = first_network(setting, k_network)
+    _, k_updates, k_tests, k_lengths = _keys(seed)
+    network = untrained(setting, seed)
     state, found = start(network, setting.descent.optimizer(rate)), []
     count = -(-updates // setting.every)
     chosen = np.asarray(jax.random.randint(k_lengths, (count,), 0, len(setting.lengths)))
@@ -157,6 +157,16 @@ def solve(
                 break
     losses, errors, passed = (np.array(column) for column in zip(*found, strict=True))
     return Course(setting.every * np.arange(1, 1 + len(found)), losses, errors, passed, state.params)
+
+
+def _keys(seed: int) -> Array:
+    """Of the network, the updates, the tests and the lengths."""
+    return jax.random.split(jax.random.key(seed), 4)
+
+
+def untrained(setting: Setting, seed: int) -> Network:
+    """The network that `solve` trains from this seed."""
+    return first_network(setting, _keys(seed)[0])
 
 
 def own_key(seed: int) -> Array:

@@ -5,7 +5,7 @@ import functools
 import jax
 import numpy as np
 
-from experiments.common.solving import CHOICE, Descent, Setting, first_network, own_key, solve, test
+from experiments.common.solving import CHOICE, Descent, Setting, own_key, solve, test, untrained
 from experiments.remedies import measures
 from experiments.remedies.networks import REMEDIES, sized
 from experiments.remedies.options import Config
@@ -54,7 +54,7 @@ def _one(config: Config, setting: Setting, name: str, rate: float, seed: int) ->
     tests = -(-config.updates // EVERY)
     k_test, k_flow = jax.random.split(own_key(seed))
     measured = functools.partial(measures.flow, setting._replace(objective=None), config.length)
-    before = measured(first_network(setting, jax.random.split(jax.random.key(seed), 4)[0]), k_flow)
+    before = measured(untrained(setting, seed), k_flow)
     after = measured(course.network, k_flow)
     flows = {f"before/{key}": np.asarray(value) for key, value in before._asdict().items()}
     flows |= {f"after/{key}": np.asarray(value) for key, value in after._asdict().items()}

@@ -86,7 +86,6 @@ def predict(config: Config, setting: Setting) -> dict[str, np.ndarray]:
     Returns:
       errors: `[network, step ahead]`, NRMSE over the free runs.
       ridges: chosen, `[network]`.
-      truth, example: one run of the first network.
     """
     length, networks = WASHOUT + HORIZON, config.networks
     training = jnp.asarray(series(setting.tau, setting.steps + 1, networks, config.seed))
@@ -99,9 +98,9 @@ def predict(config: Config, setting: Setting) -> dict[str, np.ndarray]:
         tried = np.asarray(_nrmse(_free(cell, params, readouts, choosing), choosing))[:, -1]
         best = int(np.nan_to_num(tried, nan=np.inf).argmin())
         runs = _free(cell, params, jax.tree.map(lambda leaf, best=best: leaf[best : best + 1], readouts), judged)
-        found.append((np.asarray(_nrmse(runs, judged))[0], RIDGES[best], np.asarray(runs)[0, :, 0]))
-    errors, ridges, examples = (np.array(column) for column in zip(*found, strict=True))
-    return {"errors": errors, "ridges": ridges, "truth": np.asarray(judged)[WASHOUT:, 0], "example": examples[0]}
+        found.append((np.asarray(_nrmse(runs, judged))[0], RIDGES[best]))
+    errors, ridges = (np.array(column) for column in zip(*found, strict=True))
+    return {"errors": errors, "ridges": ridges}
 
 
 @functools.partial(jax.jit, static_argnames="cell")

@@ -72,7 +72,7 @@ def untrained(config: Config, length: int) -> Arrays:
     """Measures as many networks that were never trained."""
     setting, found = make_setting(config, REGULARIZED, length, min(EVERY, config.updates)), []
     for seed in range(config.seed, config.seed + config.seeds):
-        network = solving.first_network(setting, jax.random.split(jax.random.key(seed), 4)[0])
+        network = solving.untrained(setting, seed)
         found.append(measure(setting.cell, length, network, own_key(seed)))
     return {name: np.array([getattr(one, name) for one in found], np.float64) for name in Measured._fields}
 
