@@ -24,15 +24,15 @@ leak-test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m leaks
 
 ## Run the long tests as well.
-slow-test: $(VENV)/.test
+slow-test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not peers"
 
 ## Compile as users do, with all of XLA's optimisations: gradients, masks, golden files and the driver.
 optimized-test: $(VENV)/.test
 	OPTIMIZED=1 $(BIN)/python -m pytest -n auto --dist loadgroup tests/cells/test_golden.py tests/bptt tests/unrolling
 
-## Compare with torch, haiku and reservoirpy, which the other tests do without.
-peer-test: $(VENV)/.bench $(VENV)/.test
+## Compare with torch, keras, haiku, equinox, onnxruntime and reservoirpy, which the other tests do without.
+peer-test: $(VENV)/.peers
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m peers
 
 ## What every change must pass.

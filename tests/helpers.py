@@ -1,5 +1,8 @@
 """Shared small pieces of the tests."""
 
+import contextlib
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -86,3 +89,10 @@ def filled(shapes, seed: int):
         return jnp.asarray(rng.integers(0, 2**32, leaf.shape) if counts else 0.5 * rng.normal(size=leaf.shape), leaf.dtype)
 
     return jax.tree.map(fill, shapes)
+
+
+@contextlib.contextmanager
+def usual_promotion() -> Iterator[None]:
+    """JAX as it comes, which the code of peers may rely on."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield

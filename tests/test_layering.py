@@ -1,6 +1,7 @@
 """Imports inside the package point to lower floors only, and importing it stays light."""
 
 import ast
+import importlib
 import inspect
 import subprocess
 import sys
@@ -23,6 +24,7 @@ FLOORS = [
     {"layers"},
     {"seq2seq"},
     {"memories"},
+    {"interop"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -66,13 +68,14 @@ def test_drivers_and_cells_do_not_know_each_other():
 
 
 def test_rooms_are_namespaces_of_functions():
-    """`recurrent.cells.lstm` is the function, not a module; every namespace is there after `import recurrent`."""
+    """`recurrent.cells.lstm` is the function, not a module; every namespace but `interop` is there after `import recurrent`."""
     for room in PACKAGE.iterdir():
         if room.is_dir() and room.name != "__pycache__":
             assert all(path.name.startswith("_") for path in room.glob("*.py"))
-            namespace = getattr(recurrent, room.name)
+            namespace = importlib.import_module(f"recurrent.{room.name}")
             assert len(namespace.__all__) == len(set(namespace.__all__)) > 1
             assert not any(inspect.ismodule(getattr(namespace, name)) for name in namespace.__all__)
+            assert (room.name in recurrent.__all__) is (room.name != "interop")
     functions = [name for name in recurrent.__all__ if not inspect.ismodule(getattr(recurrent, name))]
     assert 25 <= len(functions) <= 35
     assert "cells" in recurrent.__all__
@@ -88,6 +91,7 @@ def test_every_public_function_and_class_is_documented():
 
 
 def test_importing_the_package_does_not_import_the_extras():
-    code = "import recurrent, sys; print([m for m in ('matplotlib', 'sklearn', 'babel', 'tyro', 'orbax') if m in sys.modules])"
+    extras = ["matplotlib", "sklearn", "babel", "tyro", "orbax", "flax", "safetensors", "onnx", "recurrent.interop"]
+    code = f"import recurrent, sys; print([m for m in {extras} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,17 +1,12 @@
 """README: every block of code runs as it stands, and what it says it prints and draws is there."""
 
-import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from blocks import ROOT, blocks_of, failures_of
 
 pytestmark = pytest.mark.xdist_group("readme")  # one process runs all blocks
-ROOT = Path(__file__).parents[1]
-BLOCKS = re.findall(r"^## ([^\n]*)\n(?:(?!^## ).)*?```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S | re.M)
-"""The first block under every heading; no heading has two."""
+BLOCKS = blocks_of("README.md")
 CHECKS = {
     "Quickstart": """
 losses = [float(line.split()[3].rstrip(",")) for line in printed if line.startswith("update")]
@@ -28,41 +23,27 @@ assert all(bool(jnp.any(leaf)) for leaf in jax.tree.leaves(gradient))
 """,
     "What is in it": "assert state.h.shape == (2, 8)",
 }
-RUNNER = """
-import builtins, json, pathlib, sys, traceback
-show, failures = print, {}
-for heading, code, check in json.loads(sys.argv[1]):
-    names = {"__name__": "__main__", "printed": (printed := [])}
-    builtins.print = lambda *words, **options: (printed.append(" ".join(map(str, words))), show(*words, **options))
-    try:
-        exec(compile(code, "README", "exec"), names)
-        exec(compile(check, "what README says of it", "exec"), names)
-    except Exception:
-        failures[heading] = traceback.format_exc()
-pathlib.Path("failures.json").write_text(json.dumps(failures))
-"""
 
 
 def test_every_block_is_tested():
-    assert {heading for heading, _ in BLOCKS} == set(CHECKS)
-    assert (ROOT / "README.md").read_text().count("```python") == len(BLOCKS)
+    assert set(BLOCKS) == set(CHECKS)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where all blocks have run, one after the other in one process, each knowing only the names that it makes itself."""
-    path = tmp_path_factory.mktemp("blocks")
-    command = [sys.executable, "-c", RUNNER, json.dumps([(*block, CHECKS[block[0]]) for block in BLOCKS])]
-    done = subprocess.run(command, cwd=path, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stderr
-    return path
+    """Where the blocks run, and leave what they draw."""
+    return tmp_path_factory.mktemp("blocks")
 
 
-@pytest.mark.parametrize(("heading", "code"), BLOCKS, ids=[heading for heading, _ in BLOCKS])
-def test_a_block_runs_and_does_what_the_text_says(heading, code, folder):
-    failures = json.loads((folder / "failures.json").read_text())
+@pytest.fixture(scope="module")
+def failures(folder):
+    return failures_of(BLOCKS, CHECKS, folder)
+
+
+@pytest.mark.parametrize("heading", BLOCKS)
+def test_a_block_runs_and_does_what_the_text_says(heading, folder, failures):
     assert heading not in failures, failures[heading]
-    if "savefig" in code:
+    if "savefig" in BLOCKS[heading]:
         assert (folder / "decay.png").stat().st_size > 5000
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import recurrent
@@ -141,10 +140,3 @@ def arrange(network: Network, run: Any, weights: tuple[Any, ...], xs: Any, conca
     for layer, layer_weights in enumerate(weights):
         xs = run(layer, layer_weights, xs, False)
     return xs
-
-
-def split_kernels(params: Any, gates: int) -> tuple[list[jax.Array], list[jax.Array], list[jax.Array]]:
-    """Takes input kernels, recurrent kernels and biases apart, gate by gate."""
-    parts = (params.input_kernel, params.recurrent_kernel, params.bias)
-    kernels, recurrent_kernels, biases = (list(jnp.split(part, gates, axis=-1)) for part in parts)
-    return kernels, recurrent_kernels, biases

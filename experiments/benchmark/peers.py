@@ -4,14 +4,16 @@ Every library gets one layer at a time; arrangements of layers are the same code
 they are used: a process holds one of them.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from experiments.benchmark.networks import GATES, OWN, Network, Size, arrange, split_kernels
-from recurrent import unroll
+from experiments.benchmark.networks import OWN, Network, Size, arrange
+from recurrent import Cell, unroll
+from recurrent.interop import weights_for
 
 PEERS = ("explicit", "autodiff", "flax linen", "flax nnx", "haiku", "equinox", "torch")
 """The first two are this project: `unroll` with `backprop="explicit"` and `backprop="autodiff"`."""
@@ -72,21 +74,13 @@ def _ours(backprop: Any):
 
 def _flax_linen(network: Network, input_size: int, size: Size) -> Layer:
     import flax.linen as nn
+    from flax.traverse_util import unflatten_dict
 
     kind = {"elman": nn.SimpleCell, "lstm": nn.OptimizedLSTMCell, "gru": nn.GRUCell}[network.cell]
-    cell = kind(size.hidden)
-    names = {"elman": [""], "lstm": list("ifgo"), "gru": list("rzn")}[network.cell]
+    cell, ours = kind(size.hidden), network.make_cell(input_size, size.hidden)
 
     def convert(params):
-        kernels, recurrent_kernels, biases = split_kernels(_torch_signs(network, params), GATES[network.cell])
-        biased = "h" if network.cell == "lstm" else "i"
-        tree: dict[str, Any] = {}
-        for name, kernel, recurrent_kernel, bias in zip(names, kernels, recurrent_kernels, biases, strict=True):
-            tree[f"i{name}"], tree[f"h{name}"] = {"kernel": kernel}, {"kernel": recurrent_kernel}
-            tree[f"{biased}{name}"]["bias"] = bias
-        if network.cell == "gru":
-            tree["hn"]["bias"] = params.recurrent_bias
-        return {"params": {"cell": tree}}
+        return unflatten_dict(weights_for("flax linen", ours, params, at="params/cell"), sep="/")
 
     def run(weights, xs, reverse):
         return nn.RNN(cell, time_major=True, reverse=reverse, keep_order=True).apply(weights, xs)
@@ -96,16 +90,14 @@ def _flax_linen(network: Network, input_size: int, size: Size) -> Layer:
 
 def _flax_nnx(network: Network, input_size: int, size: Size) -> Layer:
     from flax import nnx
+    from flax.traverse_util import unflatten_dict
 
     kind = {"elman": nnx.SimpleCell, "lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell}[network.cell]
     rnn = nnx.RNN(kind(input_size, size.hidden, rngs=nnx.Rngs(0)), time_major=True, keep_order=True)
-    biased = "dense_h" if network.cell == "lstm" else "dense_i"
+    ours = network.make_cell(input_size, size.hidden)
 
     def convert(params):
-        params = _torch_signs(network, params)
-        tree = {"dense_i": {"kernel": params.input_kernel}, "dense_h": {"kernel": params.recurrent_kernel}}
-        tree[biased]["bias"] = params.bias
-        return tree
+        return unflatten_dict(weights_for("flax nnx", ours, params), sep="/")
 
     graph, _, rest = nnx.split(rnn, nnx.Param, ...)
 
@@ -127,20 +119,14 @@ def _haiku(network: Network, input_size: int, size: Size) -> Layer:
 
     apply = hk.without_apply_rng(hk.transform(forward)).apply
 
+    ours = network.make_cell(input_size, size.hidden)
+
     def convert(params):
-        if network.cell == "lstm":  # order i, g, f, o, one kernel for [x, h], and 1 added to f at run time
-            kernel = jnp.concatenate([params.input_kernel, params.recurrent_kernel])
-            i, f, g, o = jnp.split(kernel, 4, axis=-1)
-            b_i, b_f, b_g, b_o = jnp.split(params.bias, 4)
-            return {"lstm/linear": {"w": jnp.concatenate([i, g, f, o], -1), "b": jnp.concatenate([b_i, b_g, b_f - 1, b_o])}}
-
-        def reorder(weight):
-            r, z, n = jnp.split(weight, 3, axis=-1)
-            return jnp.concatenate([z, r, n], axis=-1)
-
-        return {
-            "gru": {"w_i": reorder(params.input_kernel), "w_h": reorder(params.recurrent_kernel), "b": reorder(params.bias)}
-        }
+        modules: dict[str, dict[str, jax.Array]] = {}
+        for name, array in weights_for("haiku", ours, params, at=network.cell).items():
+            module, _, own = name.rpartition("/")
+            modules.setdefault(module, {})[own] = array
+        return modules
 
     return Layer(convert, lambda weights, xs, reverse: apply(weights, xs, reverse))
 
@@ -151,15 +137,11 @@ def _equinox(network: Network, input_size: int, size: Size) -> Layer:
     kind = {"lstm": eqx.nn.LSTMCell, "gru": eqx.nn.GRUCell}[network.cell]
     template = kind(input_size, size.hidden, key=jax.random.key(0))
 
-    def convert(params):
-        params = _torch_signs(network, params)
-        return {"weight_ih": params.input_kernel.T, "weight_hh": params.recurrent_kernel.T, "bias": params.bias}
+    ours = network.make_cell(input_size, size.hidden)
 
     def run(weights, xs, reverse):
         names = list(weights)
         cell = eqx.tree_at(lambda c: [getattr(c, name) for name in names], template, [weights[name] for name in names])
-        if network.cell == "gru":
-            cell = eqx.tree_at(lambda c: c.bias_n, cell, jnp.zeros(size.hidden))
 
         def step(state, x_t):
             state = jax.vmap(cell)(x_t, state)
@@ -168,26 +150,12 @@ def _equinox(network: Network, input_size: int, size: Size) -> Layer:
         zeros = jnp.zeros((size.batch, size.hidden))
         return jax.lax.scan(step, (zeros, zeros) if network.cell == "lstm" else zeros, xs, reverse=reverse)[1]
 
-    return Layer(convert, run)
+    return Layer(functools.partial(weights_for, "equinox", ours), run)
 
 
-def _torch_signs(network: Network, params: Any) -> Any:
-    """Most libraries write h_t = z h_{t-1} + (1 - z) n: since 1 - σ(a) = σ(-a), the weights of their z change sign."""
-    if network.cell != "gru":
-        return params
-
-    def negate(weight):
-        r, z, n = jnp.split(weight, 3, axis=-1)
-        return jnp.concatenate([r, -z, n], axis=-1)
-
-    kernels = (negate(params.input_kernel), negate(params.recurrent_kernel), negate(params.bias))
-    return params._replace(input_kernel=kernels[0], recurrent_kernel=kernels[1], bias=kernels[2])
-
-
-def torch_layout(network: Network, params: Any) -> dict[str, jax.Array]:
-    """The weights of one layer of torch; of its two biases the second is 0."""
-    params = _torch_signs(network, params)
-    return {"weight_ih": params.input_kernel.T, "weight_hh": params.recurrent_kernel.T, "bias_ih": params.bias}
+def torch_weights(cell: Cell, params: Any) -> dict[str, jax.Array]:
+    """The weights of one layer of torch, by names without the number of the layer; of its two biases the second is 0."""
+    return {name.removesuffix("_l0"): array for name, array in weights_for("torch", cell, params).items()}
 
 
 MAKERS = {

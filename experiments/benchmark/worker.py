@@ -169,7 +169,7 @@ def _jax_program(peer: str, network: Network, size: Size, training: bool) -> Pro
 def _torch_program(peer: str, network: Network, size: Size, training: bool) -> Program:
     import torch  # pyright: ignore[reportMissingImports]
 
-    from experiments.benchmark.peers import torch_layout
+    from experiments.benchmark.peers import torch_weights
 
     del peer
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -177,17 +177,19 @@ def _torch_program(peer: str, network: Network, size: Size, training: bool) -> P
     params, inputs = draw(network, size)
 
     def convert(params):
-        return [torch_layout(network, layer) for layer in params]
+        cells = [network.make_cell(layer.input_kernel.shape[0], size.hidden) for layer in params]
+        return [torch_weights(cell, layer) for cell, layer in zip(cells, params, strict=True)]
 
     kind = {"elman": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[network.cell]
     both, layers = network.arrangement == "bidirectional", 2 if network.arrangement == "two-layer" else 1
     model = kind(size.features, size.hidden, num_layers=layers, bidirectional=both)
+    layers_of_torch = convert(params)
+    names = list(layers_of_torch[0])
     suffixes = ["_l0", "_l0_reverse" if both else "_l1"][: len(params)]
     with torch.no_grad():
-        for suffix, layer in zip(suffixes, convert(params), strict=True):
+        for suffix, layer in zip(suffixes, layers_of_torch, strict=True):
             for name, value in layer.items():
                 getattr(model, name + suffix).copy_(torch.from_numpy(np.array(value)))
-            getattr(model, "bias_hh" + suffix).zero_()
     model = model.to(device)
     xs = torch.from_numpy(inputs).to(device)
 
@@ -204,7 +206,6 @@ def _torch_program(peer: str, network: Network, size: Size, training: bool) -> P
     def read(loss):
         if not training:
             return loss.item(), None
-        names = torch_layout(network, params[0])
         found = [{name: getattr(model, name + suffix).grad.cpu().numpy() for name in names} for suffix in suffixes]
         (in_our_layout,) = jax.vjp(convert, params)[1](found)
         return loss.item(), comparable(network, in_our_layout)

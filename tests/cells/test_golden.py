@@ -1,36 +1,29 @@
 """Values and all gradients of the cells against stored results of torch (see `golden/make_golden.py`)."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conversions import elman_from_torch, gru_from_torch, lstm_from_torch
 from helpers import relative_error
 from jax import Array
 
 from recurrent import Cell, elman, gru, lstm, unroll
 from recurrent.cells import LSTMState
+from recurrent.interop import params_from
 
 GOLDEN = Path(__file__).parent / "golden"
 INPUT, HIDDEN = 3, 5
 TOLERANCE = 1e-10
 
 
-class Network(NamedTuple):
-    cell: Cell
-    convert: Callable
-
-
-NETWORKS = {
-    "rnn_tanh": Network(elman(INPUT, HIDDEN, activation="tanh"), elman_from_torch),
-    "rnn_relu": Network(elman(INPUT, HIDDEN, activation="relu"), elman_from_torch),
-    "lstm": Network(lstm(INPUT, HIDDEN), lstm_from_torch),
-    "gru": Network(gru(INPUT, HIDDEN, reset="after"), gru_from_torch),
+CELLS = {
+    "rnn_tanh": elman(INPUT, HIDDEN, activation="tanh", param_dtype=jnp.float64),
+    "rnn_relu": elman(INPUT, HIDDEN, activation="relu", param_dtype=jnp.float64),
+    "lstm": lstm(INPUT, HIDDEN, param_dtype=jnp.float64),
+    "gru": gru(INPUT, HIDDEN, reset="after", param_dtype=jnp.float64),
 }
 
 
@@ -39,23 +32,24 @@ def load(name: str) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def results(network: Network, leaves: dict[str, Array], backprop: str) -> dict[str, Array]:
+def results(cell: Cell, leaves: dict[str, Array], backprop: str) -> dict[str, Array]:
     """Outputs and final state as a function of torch's parameters, the inputs and the initial state."""
     state = LSTMState(c=leaves["c0"], h=leaves["h0"]) if "c0" in leaves else leaves["h0"]
-    final_state, ys = unroll(network.cell, network.convert(leaves), leaves["xs"], state, backprop=backprop)
+    params = params_from("torch", cell, {name: leaf for name, leaf in leaves.items() if name.endswith("_l0")})
+    final_state, ys = unroll(cell, params, leaves["xs"], state, backprop=backprop)
     if "c0" in leaves:
         return {"outputs": ys, "final_h": final_state.h, "final_c": final_state.c}
     return {"outputs": ys, "final_h": final_state}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("backprop", ["autodiff", "explicit"])
 def test_equals_torch(name, backprop):
     golden = load(name)
     leaves = {key: golden[key] for key in golden if f"grad_{key}" in golden}
 
     def loss(leaves):
-        found = results(NETWORKS[name], leaves, backprop)
+        found = results(CELLS[name], leaves, backprop)
         weighted = (jnp.sum(golden[f"loss_{key}"] * value) for key, value in found.items())
         return sum(weighted, jnp.zeros(())), found
 
@@ -66,7 +60,7 @@ def test_equals_torch(name, backprop):
     assert {key: error for key, error in errors.items() if not error < TOLERANCE} == {}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", CELLS)
 def test_golden_files_can_tell(name):
     """Complete, in float64, nothing hidden behind zeros, and a relu network that is on both sides of its kink."""
     golden = load(name)

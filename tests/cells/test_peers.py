@@ -3,8 +3,7 @@
 Gradients are compared in the peer's own layout: ours are taken through the conversion of its weights.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import chex
@@ -13,33 +12,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conversions import (
-    elman_from_flax,
-    elman_from_haiku,
-    elman_from_torch,
-    gru_from_flax,
-    gru_from_haiku,
-    gru_from_torch,
-    lstm_from_flax,
-    lstm_from_haiku,
-    lstm_from_torch,
-    projected_lstm_from_torch,
-)
-from helpers import perturbed, random_array, relative_error
+from helpers import perturbed, random_array, relative_error, usual_promotion
 from jax import Array
 
 from recurrent import Cell, elman, gru, lstm, unroll
 from recurrent.cells import LSTMState, lstm_variant
+from recurrent.interop import params_from
 
 NUM_STEPS, BATCH, INPUT, HIDDEN = 7, 4, 3, 5
 TOLERANCE = 1e-10
 
 
 class Peer(NamedTuple):
-    """One of our cells, how it takes the peer's weights, and the peer's name for it and further options."""
+    """One of our cells, the peer's name for it, and further options of it."""
 
     cell: Cell
-    convert: Callable
     name: str
     options: Mapping[str, Any] = {}
 
@@ -47,23 +34,24 @@ class Peer(NamedTuple):
         return "-".join([self.name, *self.options])
 
 
+F64 = {"param_dtype": jnp.float64}
 FLAX_PEERS = [
-    Peer(elman(INPUT, HIDDEN), elman_from_flax, "SimpleCell"),
-    Peer(lstm(INPUT, HIDDEN), lstm_from_flax, "OptimizedLSTMCell"),
-    Peer(gru(INPUT, HIDDEN, reset="after"), gru_from_flax, "GRUCell"),
+    Peer(elman(INPUT, HIDDEN, **F64), "SimpleCell"),
+    Peer(lstm(INPUT, HIDDEN, **F64), "OptimizedLSTMCell"),
+    Peer(gru(INPUT, HIDDEN, reset="after", **F64), "GRUCell"),
 ]
 
 HAIKU_PEERS = [
-    Peer(elman(INPUT, HIDDEN, activation="relu"), elman_from_haiku, "VanillaRNN"),
-    Peer(lstm(INPUT, HIDDEN), lstm_from_haiku, "LSTM"),
-    Peer(gru(INPUT, HIDDEN, reset="before"), gru_from_haiku, "GRU"),
+    Peer(elman(INPUT, HIDDEN, activation="relu", **F64), "VanillaRNN"),
+    Peer(lstm(INPUT, HIDDEN, **F64), "LSTM"),
+    Peer(gru(INPUT, HIDDEN, reset="before", **F64), "GRU"),
 ]
 
 TORCH_PEERS = [
-    Peer(elman(INPUT, HIDDEN), elman_from_torch, "RNN"),
-    Peer(lstm(INPUT, HIDDEN), lstm_from_torch, "LSTM"),
-    Peer(gru(INPUT, HIDDEN, reset="after"), gru_from_torch, "GRU"),
-    Peer(lstm_variant(INPUT, HIDDEN, projection_size=2), projected_lstm_from_torch, "LSTM", {"proj_size": 2}),
+    Peer(elman(INPUT, HIDDEN, **F64), "RNN"),
+    Peer(lstm(INPUT, HIDDEN, **F64), "LSTM"),
+    Peer(gru(INPUT, HIDDEN, reset="after", **F64), "GRU"),
+    Peer(lstm_variant(INPUT, HIDDEN, projection_size=2, **F64), "LSTM", {"proj_size": 2}),
 ]
 
 
@@ -100,24 +88,18 @@ def results_and_gradients(run: Callable, *arguments: Any) -> tuple[Any, Any]:
     return results, gradients
 
 
-def assert_same(peer: Peer, arguments: tuple, expected: tuple, lengths: Array | None = None) -> None:
+def assert_same(library: str, peer: Peer, arguments: tuple, expected: tuple, at=None, lengths: Array | None = None) -> None:
     """Compares `unroll` of our cell, with both backward passes, to the peer's results and gradients."""
     for backprop in ("autodiff", "explicit"):
 
         def run(weights, xs, state, backprop=backprop):
-            return unroll(peer.cell, peer.convert(weights), xs, state, lengths=lengths, backprop=backprop)
+            params = params_from(library, peer.cell, weights, at=at)
+            return unroll(peer.cell, params, xs, state, lengths=lengths, backprop=backprop)
 
         found = results_and_gradients(run, *arguments)
         chex.assert_tree_all_finite((found, expected))
         for what, a, b in zip(("results", "gradients"), found, expected, strict=True):
             assert relative_error(a, b) < TOLERANCE, f"{what} with {backprop}"
-
-
-@contextlib.contextmanager
-def usual_promotion() -> Iterator[None]:
-    """JAX as it comes, which the code of peers may rely on."""
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
 
 
 @by_name(FLAX_PEERS)
@@ -135,7 +117,7 @@ def test_flax(peer):
     with usual_promotion():
         weights = draw(jax.eval_shape(network.init, jax.random.key(0), xs)["params"]["cell"], seed=0, scale=0.5)
         expected = results_and_gradients(run, weights, xs, state)
-    assert_same(peer, (weights, xs, state), expected)
+    assert_same("flax linen", peer, (weights, xs, state), expected)
 
 
 @pytest.mark.peers
@@ -155,7 +137,8 @@ def test_haiku(peer):
     with usual_promotion():
         weights = draw(jax.eval_shape(network.init, jax.random.key(0), xs, state), seed=0, scale=0.5)
         expected = results_and_gradients(network.apply, weights, xs, state)
-    assert_same(peer, (weights, xs, state), expected)
+    module = "vanilla_rnn" if peer.name == "VanillaRNN" else peer.name.lower()
+    assert_same("haiku", peer, (weights, xs, state), expected, at=module)
 
 
 @pytest.mark.peers
@@ -186,4 +169,4 @@ def test_torch_packed_sequences(peer):
         jax.tree.map(lambda value: value.detach().numpy(), results),
         jax.tree.map(lambda leaf: leaf.grad.numpy(), leaves),
     )
-    assert_same(peer, arguments, expected, jnp.asarray(lengths))
+    assert_same("torch", peer, arguments, expected, lengths=jnp.asarray(lengths))

@@ -1,0 +1,118 @@
+"""Weights of other libraries as params of this one, and back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.core import Tracer
+
+from recurrent.interop._blocks import Blocks, blocks_of, fields_of, homeless, read_blocks, tensor_shape, write_blocks
+from recurrent.interop._networks import Network, assemble, kind_of, part_of
+from recurrent.interop._places import Place, places_in
+from recurrent.interop._trees import named_arrays
+from recurrent.pytrees import leaf_names
+from recurrent.types import Params, PyTree
+
+
+def params_from(library: str, network: Network, weights: PyTree, *, at: str | Sequence[str] | None = None) -> Params:
+    """Returns the params of a network that computes what the library's layers with these weights compute.
+
+    Smooth in the weights: `jax.grad` through this function is the gradient in the library's own layout.
+
+    Args:
+      library: "torch", "keras", "flax linen", "flax nnx", "haiku", "equinox", "onnx", or "recurrent" for this one's own names.
+      network: what the weights belong to: `elman`, `lstm`, `gru` or `lstm_variant` (with peepholes or a projection), and
+        `scanned`, `serial`, `bidirectional` and `stack` of them. It decides the dtype.
+      weights: torch's state dict; keras' list of `get_weights()`; the variables of a cell of flax or haiku as nested dicts; a
+        cell of equinox; `read_onnx(model)`; or a dict by name, as `weights_for` returns it.
+      at: where the weights lie among others: the prefix of torch's module ("encoder.lstm"), or for flax, haiku and equinox
+        one path for each cell of the network, layer by layer, forward before backward ("params/RNN_0/cell"). Without it, cells
+        lie at "0/forward" and so on as in the network, and one cell at the top.
+
+    Raises:
+      ValueError: a network or an activation that the library does not have, with the reason; arrays that are missing, that
+        belong to nothing (unless `at` says that there are others), or have the wrong shape, all by name.
+    """
+    tensors = named_arrays(weights)
+    places = places_in(library, network, at, tensors)
+    _check_tensors(library, places, tensors, others=at is not None)
+    found = {}
+    for place in places:
+        arrays = {own: jnp.asarray(tensors[name]) for own, name in place.names.items() if name in tensors}
+        blocks = read_blocks(place.layout, place.blocks, arrays)
+        found[place.path] = fields_of(kind_of(place.cell), blocks, place.shapes)
+    return assemble(network, found)
+
+
+def weights_for(library: str, network: Network, params: Params, *, at: str | Sequence[str] | None = None) -> dict[str, Array]:
+    """Returns a library's arrays by name, with which its layers compute what the network computes: `params_from` backwards.
+
+    `filled` puts them into a module of flax, haiku or equinox. Torch takes them by `load_state_dict` as tensors, keras by
+    `set_weights(list(weights.values()))`, ONNX as `onnx_model`. Of two biases the second is 0.
+
+    Args:
+      library: as for `params_from`.
+      network: what the params belong to.
+      params: of the network.
+      at: as for `params_from`.
+
+    Raises:
+      ValueError: as `params_from`; params of another network; weights that the library has no place for, unless they are 0 (and
+        unknown inside of `jit`).
+    """
+    _check_params(network, params)
+    written = {}
+    for place in places_in(library, network, at, None):
+        blocks = blocks_of(kind_of(place.cell), part_of(params, place.path))
+        _check_places(library, place, blocks)
+        arrays = write_blocks(place.layout, blocks)
+        written |= {place.names[own]: array for own, array in arrays.items()}
+    return written
+
+
+def _check_tensors(library: str, places: Sequence[Place], tensors: Mapping[str, Any], *, others: bool) -> None:
+    problems = [problem for place in places for problem in _problems(place, tensors)]
+    known = {name for place in places for name in place.names.values()}
+    if not others:
+        problems += [f"{name} {list(jnp.shape(tensors[name]))} belongs to nothing" for name in tensors if name not in known]
+    if problems:
+        raise ValueError(
+            f"these are not the weights of {', '.join(str(place.cell) for place in places)} in {library}: {'; '.join(problems)}"
+        )
+
+
+def _problems(place: Place, tensors: Mapping[str, Any]) -> Iterator[str]:
+    biases = [place.names[t.name] for t in place.layout.tensors if t.is_bias and t.name in place.names]
+    optional = set() if any(name in tensors for name in biases) else set(biases)
+    for tensor in place.layout.tensors:
+        name = place.names.get(tensor.name)
+        if name is None or (name not in tensors and name in optional):
+            continue
+        wanted = tensor_shape(tensor, place.layout, place.blocks)
+        if name not in tensors:
+            yield f"{name} {list(wanted)} is missing"
+        elif jnp.shape(tensors[name]) != wanted:
+            yield f"{name} must have the shape {list(wanted)}, and has {list(jnp.shape(tensors[name]))}"
+
+
+def _check_places(library: str, place: Place, blocks: Blocks) -> None:
+    for (field, gate), array in homeless(place.layout, blocks).items():
+        if not isinstance(array, Tracer) and np.any(np.asarray(array)):
+            raise ValueError(
+                f"{library} has no params.{field} in the gate {gate} of {place.cell}, and here it is not 0: no weights of "
+                f"{library} compute what this network computes; take another library"
+            )
+
+
+def _check_params(network: Network, params: Params) -> None:
+    expected = jax.eval_shape(network.init, jax.random.key(0))
+    if jax.tree.structure(params) != jax.tree.structure(expected):
+        raise ValueError(
+            f"these are not params of {network}: got the structure {jax.tree.structure(params)}; draw them with its init"
+        )
+    for name, leaf, like in zip(leaf_names(expected), jax.tree.leaves(params), jax.tree.leaves(expected), strict=True):
+        if jnp.shape(leaf) != like.shape:
+            raise ValueError(f"params{name} of {network} must have the shape {like.shape}; got {jnp.shape(leaf)}")

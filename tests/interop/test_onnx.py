@@ -1,0 +1,116 @@
+"""Networks as models of ONNX and back: values by onnx's own reference, lengths by onnxruntime, and what is refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import onnx
+import pytest
+from helpers import filled, random_array, relative_error
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from recurrent import bidirectional, elman, gru, lstm, scanned, serial
+from recurrent.cells import lstm_variant
+from recurrent.interop import load_onnx, onnx_model, params_from_onnx
+
+CELLS = {
+    "elman": lambda d, **kw: elman(d, 4, **kw),
+    "elman-sigmoid": lambda d, **kw: elman(d, 4, activation="sigmoid", **kw),
+    "elman-relu": lambda d, **kw: elman(d, 4, activation="relu", **kw),
+    "elman-identity": lambda d, **kw: elman(d, 4, activation="identity", **kw),
+    "lstm": lambda d, **kw: lstm(d, 4, **kw),
+    "lstm-peepholes": lambda d, **kw: lstm_variant(d, 4, peepholes=True, **kw),
+    "gru-before": lambda d, **kw: gru(d, 4, **kw),
+    "gru-after": lambda d, **kw: gru(d, 4, reset="after", **kw),
+}
+
+
+def both(cell):
+    return bidirectional(scanned(cell), scanned(cell))
+
+
+def deep(name, **options):
+    """Two layers in both directions."""
+    return serial(both(CELLS[name](3, **options)), both(CELLS[name](8, **options)))
+
+
+def params_of(network):
+    return filled(jax.eval_shape(network.init, jax.random.key(0)), seed=0)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_reference_computes_the_same_and_the_weights_come_back(name):
+    network = deep(name, param_dtype=jnp.float64)
+    params, xs = params_of(network), random_array((5, 2, 3), 1)
+    model = onnx_model(network, params)
+    if name not in ("elman-sigmoid", "elman-relu"):  # which the reference does not know
+        ys, *finals = ReferenceEvaluator(model).run(None, {"X": np.asarray(xs)})
+        states, expected = jax.jit(network.apply)(params, xs)
+        assert relative_error(ys, expected) < 1e-12
+        last = [getattr(side, "h", side) for side in (states[1].forward, states[1].backward)]
+        assert relative_error(finals[-2 if name.startswith("lstm") else -1], np.stack(last)) < 1e-12
+    again = params_from_onnx(network, model)
+    assert all(np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, (again, params)), strict=True))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", CELLS)
+def test_onnxruntime_computes_the_same_with_lengths(name):
+    import onnxruntime
+
+    network = deep(name)
+    params, xs, lengths = params_of(network), random_array((5, 3, 3), 1, jnp.float32), np.array([5, 2, 3], np.int32)
+    session = onnxruntime.InferenceSession(onnx_model(network, params, lengths=True).SerializeToString())
+    ys, *finals = session.run(None, {"X": np.asarray(xs), "sequence_lens": lengths})
+    states, expected = jax.jit(network.apply)(params, xs, lengths=jnp.asarray(lengths))
+    # onnxruntime's own exp and tanh in float32
+    assert relative_error(ys, expected) < 2e-5
+    last = [getattr(side, "h", side) for side in (states[1].forward, states[1].backward)]
+    assert relative_error(finals[-2 if name.startswith("lstm") else -1], np.stack(last)) < 2e-5
+
+
+def changed(model, **attributes):
+    """The same model with other attributes of its first operator."""
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    node = model.graph.node[0]
+    kept = [a for a in node.attribute if a.name not in attributes]
+    del node.attribute[:]
+    node.attribute.extend([*kept, *(helper.make_attribute(name, value) for name, value in attributes.items())])
+    return model
+
+
+def test_models_that_compute_something_else_are_refused():
+    cell = gru(3, 4, reset="after")
+    params = params_of(cell)
+    model = onnx_model(cell, params)
+    computed = onnx.ModelProto.FromString(model.SerializeToString())
+    computed.graph.node[0].input[1] = "X"
+    started = onnx.ModelProto.FromString(model.SerializeToString())
+    del started.graph.node[0].input[4:]
+    started.graph.node[0].input.extend(["", "h_0"])
+    started.graph.initializer.append(numpy_helper.from_array(np.ones((1, 2, 4), np.float32), "h_0"))
+    for network, wrong, message in [
+        (gru(3, 4), model, "linear_before_reset = 1; gru.* is one with 0"),
+        (lstm(3, 4), model, r"is GRU, and lstm\(3, 4\) is LSTM"),
+        (deep("gru-after"), model, "takes 2 recurrent operators; the model has GRU"),
+        (both(cell), model, "direction = forward"),
+        (cell, changed(model, clip=3.0), "clip = 3.0"),
+        (cell, changed(model, activations=["HardSigmoid", "Tanh"]), "activations = .*HardSigmoid"),
+        (cell, changed(model, direction="reverse"), "direction = reverse"),
+        (gru(3, 5, reset="after"), model, "hidden_size = 4"),
+        (gru(2, 4, reset="after"), model, r"W must have the shape \[12, 2\], and has \[12, 3\]"),
+        (cell, computed, "W of the operator GRU is computed by the model"),
+        (cell, started, "has an initial_h that is not 0"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            params_from_onnx(network, wrong)
+    usual = changed(model, activations=["Sigmoid", "Tanh"], layout=1)
+    assert np.array_equal(params_from_onnx(cell, usual).bias, params.bias)
+
+
+def test_files_that_are_no_models_are_named(tmp_path):
+    (tmp_path / "text.onnx").write_text("not a model")
+    with pytest.raises(ValueError, match=r"text.onnx is not a model of ONNX"):
+        load_onnx(tmp_path / "text.onnx")
+    with pytest.raises(ValueError, match="there is no file"):
+        load_onnx(tmp_path / "none.onnx")
