@@ -17,9 +17,9 @@ assert plt.gca().get_xlabel() and plt.gca().get_ylabel()
 assert final_state.shape == (2, 8) and ys.shape == (3, 2, 8)
 assert bool(jnp.allclose(run(cell, params, xs)[1][2:], ys))
 """,
-    "Inside flax": """
-assert ys.shape == model(xs).shape == (5, 2, 8)
-assert all(bool(jnp.any(leaf)) for leaf in jax.tree.leaves(gradient))
+    "In other projects": """
+assert logits.shape == (5, 4, 2) and not jnp.allclose(logits[3, 0], logits[3, 1])
+assert state_dict["weight_ih_l0"].shape == (24, 3) and all(map(jnp.array_equal, params, cell.init(jax.random.key(1))))
 """,
     "What is in it": "assert state.h.shape == (2, 8)",
 }

@@ -80,7 +80,7 @@ def _flax_linen(network: Network, input_size: int, size: Size) -> Layer:
     cell, ours = kind(size.hidden), network.make_cell(input_size, size.hidden)
 
     def convert(params):
-        return unflatten_dict(weights_for("flax linen", ours, params, at="params/cell"), sep="/")
+        return unflatten_dict(weights_for("linen", ours, params, at="params/cell"), sep="/")
 
     def run(weights, xs, reverse):
         return nn.RNN(cell, time_major=True, reverse=reverse, keep_order=True).apply(weights, xs)
@@ -97,7 +97,7 @@ def _flax_nnx(network: Network, input_size: int, size: Size) -> Layer:
     ours = network.make_cell(input_size, size.hidden)
 
     def convert(params):
-        return unflatten_dict(weights_for("flax nnx", ours, params), sep="/")
+        return unflatten_dict(weights_for("nnx", ours, params), sep="/")
 
     graph, _, rest = nnx.split(rnn, nnx.Param, ...)
 

@@ -12,6 +12,7 @@ import optax
 
 from experiments.char_lm.data import Corpus
 from experiments.char_lm.networks import Model
+from experiments.common import devices
 from recurrent import fit, init_train_state, make_optimizer, make_train_step
 from recurrent.data import windows
 from recurrent.losses import cross_entropy
@@ -28,12 +29,15 @@ def train(config: Any, corpus: Corpus, model: Model, folder: Path | None) -> Any
     training = windows(corpus.training, config.batch_size, config.window)
     count = len(training.inputs)
 
+    def read(params, given, state):
+        return model.outputs(params, state, *given)
+
     def loss_fn(params, state, batch, key):
         tokens, targets, first = batch
         state = jax.tree.map(lambda leaf: jnp.where(first, jnp.zeros_like(leaf), leaf), state)
         shape = (*tokens.shape, config.hidden_size)
         scale = jax.random.bernoulli(key, 1 - config.dropout, shape) / (1 - config.dropout) if config.dropout else None
-        state, logits = model.outputs(params, state, tokens, scale)
+        state, logits = devices.over_rows(read, params, (tokens, scale), lambda rows: state)
         return cross_entropy(logits, targets).mean(), (state, {})
 
     def batches_at(position):
@@ -46,7 +50,8 @@ def train(config: Any, corpus: Corpus, model: Model, folder: Path | None) -> Any
     k_init, k_train = jax.random.split(jax.random.key(config.seed))
     params = model.init(k_init)
     state = init_train_state(params, optimizer, k_train, model.initial_state(params, config.batch_size))
-    step = jax.jit(make_train_step(loss_fn, optimizer), donate_argnums=0)
+    train_step = make_train_step(loss_fn, optimizer)
+    step = jax.jit(lambda state, batch: devices.gathered(train_step(state, batch)), donate_argnums=0)
     plain = {name: str(value) for name, value in dataclasses.asdict(config).items()}
 
     def diagnose(state, batch):
@@ -54,18 +59,20 @@ def train(config: Any, corpus: Corpus, model: Model, folder: Path | None) -> Any
         return model.explain(state.params, tokens, targets)
 
     logged = corpus.validation[: max(int(LOGGED * len(corpus.validation)), config.batch_size + 1)]
-    return fit(
-        step,
-        state,
-        batches_at,
-        config.updates,
-        evaluate=lambda params: {"loss": float(losses_of(model, params, logged, config.batch_size).mean())},
-        every=max(1, config.updates // CHECKPOINTS),
-        checkpoints=None if folder is None else Checkpoints(folder / "checkpoints", plain),
-        log=None if folder is None else folder / "training.csv",
-        tensorboard=folder / "tensorboard" if folder is not None and config.tensorboard else None,
-        diagnose=diagnose,
-    ).params
+    with devices.spread():
+        trained = fit(
+            step,
+            jax.jit(devices.gathered)(state),
+            batches_at,
+            config.updates,
+            evaluate=lambda params: {"loss": float(losses_of(model, params, logged, config.batch_size).mean())},
+            every=max(1, config.updates // CHECKPOINTS),
+            checkpoints=None if folder is None else Checkpoints(folder / "checkpoints", plain),
+            log=None if folder is None else folder / "training.csv",
+            tensorboard=folder / "tensorboard" if folder is not None and config.tensorboard else None,
+            diagnose=diagnose,
+        )
+    return devices.at_home(trained.params)
 
 
 def losses_of(model: Model, params: Any, codes: np.ndarray, rows: int) -> np.ndarray:

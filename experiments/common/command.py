@@ -7,7 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,8 +16,10 @@ import matplotlib.pyplot as plt
 import tyro
 from threadpoolctl import threadpool_limits
 
+from experiments.common import devices
 from experiments.common import options as checked
 from experiments.common.checks import Check, verdict
+from experiments.common.devices import Devices
 from experiments.common.experiment import Experiment, Results
 from experiments.common.figures import STYLE
 from experiments.common.files import save_arrays, save_csv, save_figure, to_json, write
@@ -55,14 +57,27 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> None:
     if experiment.single_threaded:  # read when jax first computes
         os.environ.setdefault("XLA_FLAGS", SINGLE_THREADED)
     try:
-        config, options = _parse(experiment, sys.argv[1:] if argv is None else argv)
-        folder = options.resume or new_folder(Path(options.output), experiment.name, to_json(dataclasses.asdict(config)))
-        with locked(folder), _lapack_threads(experiment):
+        argv = sys.argv[1:] if argv is None else argv
+        early = _early(argv)
+        resume = early.pop("resume", None)
+        devices.start(Devices(**early))
+        config, options, asked = _parse(experiment, argv, resume)
+        devices.check_division(experiment.name, experiment.spreads, config, asked)
+        with ExitStack() as stack:
+            folder = devices.agreed(lambda: _entered(stack, experiment, config, options))
+            stack.enter_context(_lapack_threads(experiment))
             checks = _run(experiment, config, folder, resumed=options.resume is not None)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     if options.check and not all(check.passed for check in checks):
         sys.exit(1)
+
+
+def _entered(stack: ExitStack, experiment: Experiment, config: Any, options: Options) -> Path:
+    """The folder of the run, locked until the stack is left."""
+    folder = options.resume or new_folder(Path(options.output), experiment.name, to_json(dataclasses.asdict(config)))
+    stack.enter_context(locked(folder))
+    return folder
 
 
 def _lapack_threads(experiment: Experiment) -> AbstractContextManager[Any]:
@@ -71,25 +86,29 @@ def _lapack_threads(experiment: Experiment) -> AbstractContextManager[Any]:
 
 def _run(experiment: Experiment, config: Any, folder: Path, resumed: bool) -> list[Check]:
     """Computes, draws and judges; prints what was found."""
-    print(f"{experiment.name}: {experiment.claim}\n({experiment.source})\nwriting to {folder}")
     started = time.monotonic()
     try:
-        results = experiment.run(config, Part(folder))
-        print(table(results.rows))
+        with devices.quiet():
+            print(f"{experiment.name}: {experiment.claim}\n({experiment.source})\nwriting to {folder}")
+            results = experiment.run(config, Part(folder))
+            print(table(results.rows))
         checks = experiment.check(config, results)
         seconds = round(time.monotonic() - started)
         about = {"options": dataclasses.asdict(config), "seconds": seconds, "resumed": resumed}
-        _save(folder, experiment, results, {"checks": [check._asdict() for check in checks], **about})
+        if devices.is_first():
+            _save(folder, experiment, results, {"checks": [check._asdict() for check in checks], **about})
     except KeyboardInterrupt:
         _stop(f"interrupted; {_how_to_resume(experiment, folder)}", status=130)
     except (ValueError, FloatingPointError, ImportError) as error:
-        remove_if_empty(folder)
+        if devices.is_first():
+            remove_if_empty(folder)
         _stop(f"error: {error}")
     except OSError as error:
         _stop(f"error: {error}; make room, then {_how_to_resume(experiment, folder)}")
-    for name, value in results.summary.items():
-        print(f"{name}: {short(value, 6)}")
-    print(f"figure: {folder / 'figure.png'}", *checks, verdict(checks), sep="\n")
+    with devices.quiet():
+        for name, value in results.summary.items():
+            print(f"{name}: {short(value, 6)}")
+        print(f"figure: {folder / 'figure.png'}", *checks, verdict(checks), sep="\n")
     return checks
 
 
@@ -102,13 +121,12 @@ def _stop(message: str, status: int = 1) -> NoReturn:
     sys.exit(status)
 
 
-def _parse(experiment: Experiment, argv: Sequence[str]) -> tuple[Any, Options]:
+def _parse(experiment: Experiment, argv: Sequence[str], folder: Path | None) -> tuple[Any, Options, Devices]:
     """Reads the options; those of a run to resume come from its folder, and others that are given must agree."""
-    folder = _resumed(argv)
     saved = None
     if folder is not None:
         try:
-            saved = checked.from_json(experiment.config, saved_config(folder))
+            saved = checked.from_json(experiment.config, devices.agreed(lambda: saved_config(folder)))
         except ValueError as error:
             raise ValueError(f"--resume {folder}: {error}") from error
     default = experiment.config() if saved is None else saved
@@ -117,6 +135,7 @@ def _parse(experiment: Experiment, argv: Sequence[str]) -> tuple[Any, Options]:
         [
             ("experiment", tyro.conf.OmitArgPrefixes[experiment.config], dataclasses.field(default=default)),
             ("run", tyro.conf.OmitArgPrefixes[Options], dataclasses.field(default_factory=Options)),
+            ("devices", tyro.conf.OmitArgPrefixes[Devices], dataclasses.field(default_factory=Devices)),
         ],
     )
     description = f"{experiment.claim}\n\nSource: {experiment.source}. Takes {duration(experiment.name)} on two CPU cores."
@@ -124,16 +143,21 @@ def _parse(experiment: Experiment, argv: Sequence[str]) -> tuple[Any, Options]:
     checked.check_numbers(parsed.experiment)
     if saved is not None and (difference := checked.first_difference(parsed.experiment, saved)):
         raise ValueError(f"--resume {folder}: that run has {difference}; leave the option out")
-    return parsed.experiment, parsed.run
+    return parsed.experiment, parsed.run, parsed.devices
 
 
-def _resumed(argv: Sequence[str]) -> Path | None:
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--resume", type=Path)
+def _early(argv: Sequence[str]) -> dict[str, Any]:
+    """What has to be known before the other options are read; tyro reads it again, and says what is wrong with it."""
+    kinds = {"resume": Path, "devices": int, "coordinator": str, "num_processes": int, "process_id": int}
+    parser = argparse.ArgumentParser(
+        add_help=False, allow_abbrev=False, exit_on_error=False, argument_default=argparse.SUPPRESS
+    )
+    for name, kind in kinds.items():
+        parser.add_argument(*{checked.option(name), f"--{name}"}, type=kind)
     try:
-        return parser.parse_known_args(list(argv))[0].resume
-    except argparse.ArgumentError:  # without a folder: tyro says so
-        return None
+        return vars(parser.parse_known_args(list(argv))[0])
+    except argparse.ArgumentError:
+        return {}
 
 
 def _save(folder: Path, experiment: Experiment, results: Results, about: dict[str, Any]) -> None:

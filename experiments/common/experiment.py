@@ -36,6 +36,7 @@ class Experiment(NamedTuple):
       check: `(config, results) -> list[Check]`, from what the run found alone; empty if its criteria are stated for other
         options.
       single_threaded: start XLA with `SINGLE_THREADED`, unless the user has set XLA_FLAGS.
+      spreads: options whose numbers of networks or sequences are spread over devices, which have to divide them.
     """
 
     name: str
@@ -46,3 +47,4 @@ class Experiment(NamedTuple):
     plot: Callable[[Results], Any]
     check: Callable[[Any, Results], list[Check]]
     single_threaded: bool = True
+    spreads: tuple[str, ...] = ()

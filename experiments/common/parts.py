@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.common.devices import agreed
 from experiments.common.files import save_arrays, write
 
 
@@ -21,12 +22,20 @@ class Part:
         if self.folder is None:
             return compute()
         file = self.folder / "parts" / f"{name}.npz"
-        if not file.exists():
-            file.parent.mkdir(exist_ok=True)
+        if not agreed(file.exists):
             arrays = {key: np.asarray(value) for key, value in compute().items()}
-            write(file, lambda path: save_arrays(path, arrays))
-        with np.load(file) as saved:
-            return {key: saved[key] for key in saved.files}
+            agreed(lambda: _save(file, arrays))
+        return agreed(lambda: _load(file))
+
+
+def _save(file: Path, arrays: dict[str, np.ndarray]) -> None:
+    file.parent.mkdir(exist_ok=True)
+    write(file, lambda path: save_arrays(path, arrays))
+
+
+def _load(file: Path) -> dict[str, np.ndarray]:
+    with np.load(file) as saved:
+        return {key: saved[key] for key in saved.files}
 
 
 compute_now = Part()

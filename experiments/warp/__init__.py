@@ -183,4 +183,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=("batch_size",),
 )

@@ -39,6 +39,8 @@ from recurrent.types import Adjoint, Cell, Layer, LinearForm
 from recurrent.unrolling import unroll, unroll_truncated
 from recurrent.wrappers import dropout, emit_state, learned_state, residual, stack
 
+__version__ = "0.1.0"
+
 exporting.register(
     bptt, cells, data, flow, layers, memories, parallel, parametrizations, readouts, seq2seq, tasks, train, trees, wrappers
 )

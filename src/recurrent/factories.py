@@ -11,16 +11,18 @@ from jax.typing import DTypeLike
 
 from recurrent import checks, pytrees
 from recurrent.initializers import Fused, Initializer, PerGate, draw_bias, draw_blocks
-from recurrent.types import Cell, InitFn, LinearForm, State, StepFn
+from recurrent.types import Cell, InitFn, LinearForm, P, S, StepFn
 
-StateFn = Callable[[Callable[..., Array]], State]
+StateFn = Callable[[Callable[..., Array]], S]
 """Makes a state of a function from the shape of a leaf in one row to the leaf, such as `zeros(hidden_size)`.
 
 Every leaf is a buffer of its own, so that all can be donated.
 """
 
 
-def checked_cell(name: str, params_type: type, sizes: dict[str, int], init: InitFn, state: StateFn, step: StepFn) -> Cell:
+def checked_cell(
+    name: str, params_type: type[P], sizes: dict[str, int], init: InitFn[P], state: StateFn[S], step: StepFn[P, S]
+) -> Cell[P, S]:
     """Returns the cell of a step; its state starts as zeros, in at least float32.
 
     Args:
@@ -49,7 +51,9 @@ def checked_cell(name: str, params_type: type, sizes: dict[str, int], init: Init
     return Cell(init, initial_state, checked_step)
 
 
-def linear_cell(name: str, params_type: type, sizes: dict[str, int], init: InitFn, state: StateFn, form: LinearForm) -> Cell:
+def linear_cell(
+    name: str, params_type: type[P], sizes: dict[str, int], init: InitFn[P], state: StateFn[S], form: LinearForm
+) -> Cell[P, S]:
     """s_t = a_t · s_{t-1} + b_t, y_t = output(s_t, x_t): the cell of a linear form, with arguments as for `checked_cell`."""
 
     def step(params, s_tm1, x_t):

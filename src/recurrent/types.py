@@ -6,11 +6,12 @@ In shape descriptions `T` is the number of steps, `*batch` any number of batch a
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from typing_extensions import TypeVar
 
 from recurrent.made import Made
 
@@ -18,27 +19,35 @@ Params = Any
 State = Any
 PyTree = Any
 
+P = TypeVar("P", default=Any)
+"""The type of the params of a cell; `Cell` alone is a cell of any."""
+S = TypeVar("S", default=Any)
+"""The type of its state."""
+P_in = TypeVar("P_in", contravariant=True, default=Any)
+P_out = TypeVar("P_out", covariant=True, default=Any)
+S_out = TypeVar("S_out", covariant=True, default=Any)
 
-class InitFn(Protocol):
+
+class InitFn(Protocol[P_out]):
     """Draws the parameters of a cell or layer."""
 
-    def __call__(self, key: Array) -> Params:
+    def __call__(self, key: Array) -> P_out:
         """Draws parameters from a PRNG key."""
         ...
 
 
-class InitialStateFn(Protocol):
+class InitialStateFn(Protocol[P_in, S_out]):
     """The state before the first step."""
 
-    def __call__(self, params: Params, batch_shape: tuple[int, ...] = ()) -> State:
+    def __call__(self, params: P_in, batch_shape: tuple[int, ...] = ()) -> S_out:
         """Returns a state whose leaves all lead with `batch_shape`."""
         ...
 
 
-class StepFn(Protocol):
+class StepFn(Protocol[P_in, S]):
     """One step of a recurrence, in the order of `jax.lax.scan`."""
 
-    def __call__(self, params: Params, state: State, x_t: PyTree, /) -> tuple[State, PyTree]:
+    def __call__(self, params: P_in, state: S, x_t: PyTree, /) -> tuple[S, PyTree]:
         """Maps the state before the step and the input to the state after it and the output."""
         ...
 
@@ -133,7 +142,7 @@ class LinearForm(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Cell(Made):
+class Cell(Made, Generic[P, S]):
     """A recurrent cell: pure functions of its parameters. A cell is closed over, or a static argument of `jax.jit`.
 
     A cell prints, compares, hashes and pickles as the call that made it; one made of functions, as its functions.
@@ -146,9 +155,9 @@ class Cell(Made):
       linear: the same step as an affine map of the state, s_t = a_t · s_{t-1} + b_t; None for other cells.
     """
 
-    init: InitFn
-    initial_state: InitialStateFn
-    step: StepFn
+    init: InitFn[P]
+    initial_state: InitialStateFn[P, S]
+    step: StepFn[P, S]
     linear: LinearForm | None = None
 
 

@@ -117,7 +117,7 @@ def test_flax(peer):
     with usual_promotion():
         weights = draw(jax.eval_shape(network.init, jax.random.key(0), xs)["params"]["cell"], seed=0, scale=0.5)
         expected = results_and_gradients(run, weights, xs, state)
-    assert_same("flax linen", peer, (weights, xs, state), expected)
+    assert_same("linen", peer, (weights, xs, state), expected)
 
 
 @pytest.mark.peers

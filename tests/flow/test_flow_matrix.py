@@ -72,10 +72,17 @@ FUNCTIONS = {
     "first_nonfinite_step": functools.partial(first_nonfinite_step, loss=read),
     "truncation_bias": functools.partial(truncation_bias, loss=lambda s, ys: jnp.sum(jnp.sin(ys)) + last(s), window=2),
 }
-every_function = pytest.mark.parametrize("function", list(FUNCTIONS))
 LIKE_ANOTHER = {"by step", "exact flow_regularizer", "step_jacobians"}
+
+
+def entry(name, *marks):
+    """One worker tests one function, so that what is compiled for one test serves the others."""
+    return pytest.param(name, marks=[pytest.mark.xdist_group(name), *marks])
+
+
+every_function = pytest.mark.parametrize("function", list(map(entry, FUNCTIONS)))
 functions_apart = pytest.mark.parametrize(
-    "function", [pytest.param(name, marks=[pytest.mark.slow] * (name in LIKE_ANOTHER)) for name in FUNCTIONS]
+    "function", [entry(name, *[pytest.mark.slow] * (name in LIKE_ANOTHER)) for name in FUNCTIONS]
 )
 """One of each two that differ in an option, or of which one is made of the other; all with `-m slow`."""
 
@@ -127,13 +134,10 @@ def test_reverse_is_the_run_over_flipped_inputs(function):
     found = compiled(function, "lstm", reverse=True)(params, xs, state=state, **flags)
     flip = lambda tree: jax.tree.map(lambda leaf: leaf[::-1], tree)  # noqa: E731
     reads_time = lambda run: read(run._replace(states=flip(run.states), ys=flip(run.ys)))  # noqa: E731
-    other = {"loss": reads_time} if getattr(FUNCTIONS[function], "keywords", {}).get("loss") is read else {}
-    if function == "truncation_bias":
-        other = {"loss": lambda s, ys: jnp.sum(jnp.sin(ys)) + last(s)}
-    expected = jax.jit(functools.partial(FUNCTIONS[function], CELLS["lstm"], **other))(
-        params, flip(xs), state=state, **flip(flags)
-    )
-    same(found, expected)
+    forward = compiled(function, "lstm")
+    if getattr(FUNCTIONS[function], "keywords", {}).get("loss") is read:
+        forward = jax.jit(functools.partial(FUNCTIONS[function], CELLS["lstm"], loss=reads_time))
+    same(found, forward(params, flip(xs), state=state, **flip(flags)))
 
 
 @pytest.mark.slow  # what no steps give is in test_no_steps

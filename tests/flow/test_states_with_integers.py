@@ -40,7 +40,10 @@ CELLS = {
     "a clock behind": clocked(INNER),
     "both": clocked(zoneout(INNER, 0.4, key=jax.random.key(9))),
 }
-every_cell = pytest.mark.parametrize("name", list(CELLS))
+every_cell = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ("zoneout", "a clock behind"))) for name in CELLS]
+)
+"""A state with keys, one with keys in a state with a clock; each alone with `-m slow`."""
 
 
 def innermost(state):

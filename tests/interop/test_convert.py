@@ -88,8 +88,8 @@ def test_a_checkpoint_of_torch_becomes_float64_weights_of_haiku(folder, capsys):
         ([CHECKPOINT, "new.npz", "--from", "onnx", "--to", "keras", "--cell", "lstm"], "--from onnx reads .onnx"),
         (["after.npz", "new.npz", "--from", "torch", "--to", "haiku", "--cell", "gru"], "haiku resets before the product"),
         (
-            ["after.npz", "new.npz", "--from", "torch", "--to", "flax nnx", "--cell", "gru"],
-            "flax nnx has no params.recurrent_bias",
+            ["after.npz", "new.npz", "--from", "torch", "--to", "nnx", "--cell", "gru"],
+            "nnx has no params.recurrent_bias",
         ),
         (["after.npz", "new.npz", "--from", "torch", "--to", "keras", "--cell", "gru", "--layers", "0"], None),
     ],
@@ -120,12 +120,12 @@ def test_lstm_weights_keep_their_values(folder):
         "--from",
         "recurrent",
         "--to",
-        "flax linen",
+        "linen",
         "--cell",
         "lstm",
         "--target-at",
         "params/cell",
     )
-    found = load_weights("linen.npz", "flax linen")
+    found = load_weights("linen.npz", "linen")
     assert np.array_equal(found["params/cell/hf/bias"], params.bias[4:8])
     assert np.array_equal(found["params/cell/ig/kernel"], params.input_kernel[:, 8:12])

@@ -27,8 +27,8 @@ LACKS = {
     "recurrent": {"lstm, 1997"},
     "torch": {"elman, own", "gru, reset before", "lstm, peepholes", "lstm, 1997"},
     "keras": {"lstm, peepholes", "lstm, projection", "lstm, 1997"},
-    "flax linen": {"gru, reset before", "lstm, peepholes", "lstm, projection", "lstm, 1997"},
-    "flax nnx": {"gru, reset before", "gru, reset after", "lstm, peepholes", "lstm, projection", "lstm, 1997"},
+    "linen": {"gru, reset before", "lstm, peepholes", "lstm, projection", "lstm, 1997"},
+    "nnx": {"gru, reset before", "gru, reset after", "lstm, peepholes", "lstm, projection", "lstm, 1997"},
     "haiku": {"elman", "elman, own", "gru, reset after", "lstm, peepholes", "lstm, projection", "lstm, 1997"},
     "equinox": {"elman", "elman, relu", "elman, own", "gru, reset before", "lstm, peepholes", "lstm, projection", "lstm, 1997"},
     "onnx": {"elman, own", "lstm, projection", "lstm, 1997"},
@@ -107,13 +107,13 @@ def test_a_second_bias_is_added_and_a_missing_one_is_zero():
 def test_an_nnx_gru_is_read_and_one_without_b_hn_written():
     cell = CELLS["gru, reset after"]()
     params = params_of(cell)._replace(recurrent_bias=jnp.zeros(4))
-    assert bits(params_from("flax nnx", cell, weights_for("flax nnx", cell, params))) == bits(params)
+    assert bits(params_from("nnx", cell, weights_for("nnx", cell, params))) == bits(params)
 
 
 def test_both_lstm_modules_of_nnx_are_read():
     cell, params = CELLS["lstm"](), params_of(CELLS["lstm"]())
-    linen = {name.replace("if/", "if_/"): array for name, array in weights_for("flax linen", cell, params).items()}
-    assert bits(params_from("flax nnx", cell, linen)) == bits(params)
+    linen = {name.replace("if/", "if_/"): array for name, array in weights_for("linen", cell, params).items()}
+    assert bits(params_from("nnx", cell, linen)) == bits(params)
 
 
 def test_params_of_another_dtype_become_those_of_the_network():

@@ -94,8 +94,8 @@ def test_linen(kind):
     model = nn.Sequential([nn.Bidirectional(rnn(), rnn(), time_major=True) for _ in range(2)])
     shapes = jax.eval_shape(model.init, jax.random.key(0), inputs())
     at = [f"params/layers_{layer}/{side}_rnn/cell" for layer, side in PLACES]
-    assert set(named_arrays(shapes)) == set(drawn_weights("flax linen", kind, at))
-    assert_same("flax linen", kind, lambda weights, xs: model.apply(filled(shapes, weights), xs), at)
+    assert set(named_arrays(shapes)) == set(drawn_weights("linen", kind, at))
+    assert_same("linen", kind, lambda weights, xs: model.apply(filled(shapes, weights), xs), at)
 
 
 @kinds((elman, "SimpleCell"), (lstm, "OptimizedLSTMCell"))
@@ -107,14 +107,14 @@ def test_nnx(kind):
     layers = [nnx.Bidirectional(rnn(width), rnn(width), time_major=True) for width in (INPUT, 2 * HIDDEN)]
     graph, state, rest = nnx.split(nnx.List(layers), nnx.Param, ...)
     at = [f"{layer}/{side}_rnn/cell" for layer, side in PLACES]
-    assert set(named_arrays(state)) == set(drawn_weights("flax nnx", kind, at))
+    assert set(named_arrays(state)) == set(drawn_weights("nnx", kind, at))
 
     def run(weights, xs):
         for layer in nnx.merge(graph, filled(state, weights), rest):
             xs = layer(xs, rngs=nnx.Rngs(0))
         return xs
 
-    assert_same("flax nnx", kind, run, at)
+    assert_same("nnx", kind, run, at)
 
 
 def both_directions(steps, xs):

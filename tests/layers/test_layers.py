@@ -41,7 +41,13 @@ STACKINGS = {
 }
 
 
-@pytest.mark.parametrize("name", list(STACKINGS))
+SEEN_IN_STREAMS = {"scanned", "reverse", "merged at every layer", "summed", "relu between"}
+"""`test_streams.py` pads the rows of layers like these."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SEEN_IN_STREAMS)) for name in STACKINGS]
+)
 def test_a_padded_row_gets_what_the_unpadded_row_gets(name):
     layer = STACKINGS[name]()
     params = jax.tree.map(lambda p: p.astype(jnp.float64), perturbed(layer.init(jax.random.key(0)), 1))

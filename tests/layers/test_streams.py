@@ -74,11 +74,11 @@ def test_the_state_left_out_is_the_initial_one(name):
 
 @every_layer
 def test_packed_sequences_are_separate_ones(name):
-    """Sequences of 4, 2 and 3 steps in one row, masked holes among them, read in both directions."""
+    """Sequences of 4, 1 and 4 steps in one row, masked holes among them, read in both directions."""
     _, params, xs, apply = setting(name)
-    starts = [0, 4, 6]
+    starts = [0, 4, 5]
     resets = jnp.zeros((T, B), bool).at[jnp.asarray(starts)].set(True)
-    mask = jnp.ones((T, B), bool).at[jnp.asarray([1, 5]), 1].set(False)
+    mask = jnp.ones((T, B), bool).at[jnp.asarray([1, 6]), 1].set(False)
     found = apply(params, jnp.where(mask[..., None], xs, jnp.nan), mask=mask, resets=resets)[1]
     parts = [apply(params, xs[a:b], mask=mask[a:b])[1] for a, b in zip(starts, [*starts[1:], T], strict=True)]
     assert relative_error(found, jnp.concatenate(parts)) < 1e-12
@@ -91,8 +91,8 @@ def test_padded_rows_are_their_own_sequences(name):
     padded = jnp.where((jnp.arange(T)[:, None] < lengths[None])[..., None], xs, jnp.nan)
     _, ys = apply(params, padded, lengths=lengths)
     for row, length in enumerate(lengths.tolist()):
-        alone = apply(params, xs[:length, row : row + 1])[1] if length else jnp.zeros((0, 1, ys.shape[-1]))
-        assert relative_error(ys[:length, row], alone[:, 0]) < 1e-12
+        if length:
+            assert relative_error(ys[:length, row], apply(params, xs[:length])[1][:, row]) < 1e-12
         assert not np.any(ys[length:, row])
 
 

@@ -82,7 +82,7 @@ MUTANTS = (
     Mutant(
         "no step is found to mix its rows in the loop",
         "bptt/_phases.py",
-        "self.mixes_rows = bool(self.batch_shape) and not self._loop_treats_rows_apart()",
+        "self.mixes_rows: bool = bool(self.batch_shape) and not self._loop_treats_rows_apart()",
         "self.mixes_rows = False",
         _MIXED,
     ),

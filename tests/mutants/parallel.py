@@ -9,8 +9,8 @@ MUTANTS = (
     Mutant(
         "a reset at the first step keeps the given state",
         "parallel/_associative.py",
-        "        state = pytrees.where(resets[first], pytrees.zeros_like(state), state)\n",
-        "",
+        "state = pytrees.where(starts[first], pytrees.zeros_like(state), state)",
+        "state = state",
         ("test_parallel_resets.py",),
     ),
     Mutant(

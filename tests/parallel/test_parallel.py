@@ -79,9 +79,20 @@ ODD, EVEN, LONG = (1, (), False), (2, (2,), True), (33, (), False)
 WIDE = (7, (2, 3), True)
 
 
-@pytest.mark.parametrize(
-    ("name", "size"), [("min_gru", ODD), ("lru", EVEN), ("lru", LONG), *((name, WIDE) for name in LINEAR), ("min_lstm", LONG)]
-)
+def sizes():
+    """One cell of each algebra in every size, the others in one; all pairs with `-m slow`."""
+    always = {
+        ("min_gru", ODD),
+        ("lru", EVEN),
+        ("min_lstm", LONG),
+        *((name, WIDE) for name in ("diagonal", "lru", "delta_rule")),
+    }
+    for name in LINEAR:
+        for size in (ODD, EVEN, LONG, WIDE):
+            yield pytest.param(name, size, marks=[] if (name, size) in always else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "size"), list(sizes()))
 def test_linear_cells_in_one_scan(name, size):
     num_steps, batch_shape, reverse = size
     cell, *arguments, flags = setting(LINEAR[name], num_steps, batch_shape)

@@ -118,7 +118,7 @@ def check_gradients(
             return sum(jnp.vdot(w, o) for w, o in zip(*map(_floats, (weights, run(params, xs, state))), strict=True))
 
         arguments = (params, xs, state)
-        expected = _floats(jax.jit(jax.grad(loss, argnums=(0, 1, 2), allow_int=True))(*arguments))
+        expected = _on_host(_floats(jax.jit(jax.grad(loss, argnums=(0, 1, 2), allow_int=True))(*arguments)))
 
         @jax.jit
         def explicit(params, xs, state):
@@ -127,15 +127,20 @@ def check_gradients(
             return _floats((_add_fresh(cell, found, params, batch_shape), found.xs, found.state))
 
         names = [n for n, leaf in zip(_names(arguments), jax.tree.leaves(arguments), strict=True) if pytrees.is_inexact(leaf)]
-        errors = [_difference_error(loss, arguments, i, np.asarray(g), rng, max_entries) for i, g in enumerate(expected)]
-        return GradientReport(_compare(names, expected, explicit(*arguments), errors), tolerance, difference_tolerance)
+        errors = [_difference_error(loss, arguments, i, g, rng, max_entries) for i, g in enumerate(expected)]
+        leaves = _compare(names, expected, _on_host(explicit(*arguments)), errors)
+        return GradientReport(leaves, tolerance, difference_tolerance)
 
 
-def _compare(names: list[str], expected: list[Array], explicit: list[Array], errors: list[float]) -> list[LeafReport]:
+def _on_host(gradients: list[Array]) -> list[np.ndarray]:
+    return list(map(np.asarray, gradients))
+
+
+def _compare(names: list[str], expected: list[np.ndarray], explicit: list[np.ndarray], errors: list[float]) -> list[LeafReport]:
     """The errors of every leaf over the largest entry of its gradient, or of all gradients where that is 0."""
-    sizes = [float(jnp.max(jnp.abs(gradient), initial=0)) for gradient in expected]
+    sizes = [float(np.max(np.abs(gradient), initial=0)) for gradient in expected]
     sizes = [size or max(sizes) or 1.0 for size in sizes]
-    own = [float(jnp.max(jnp.abs(found - gradient), initial=0)) for found, gradient in zip(explicit, expected, strict=True)]
+    own = [float(np.max(np.abs(found - gradient), initial=0)) for found, gradient in zip(explicit, expected, strict=True)]
     return [LeafReport(name, o / s, e / s) for name, o, e, s in zip(names, own, errors, sizes, strict=True)]
 
 

@@ -58,12 +58,12 @@ class Phases:
         params, state, x_t = jax.tree.map(_shape_of, (params, state, x_t))
         self._linearized = lambda state, x_t: linearized(step, params, state, x_t, named=named)
         self._arguments = (state, x_t)
-        self.y_structure = jax.tree.structure(jax.eval_shape(step, params, state, x_t)[1])
-        self.program = self._linearized(state, x_t)
-        self.batch_shape = tuple(jax.tree.leaves(x_t)[0].shape[:num_batch_axes])
+        self.y_structure: Any = jax.tree.structure(jax.eval_shape(step, params, state, x_t)[1])
+        self.program: Program = self._linearized(state, x_t)
+        self.batch_shape: tuple[int, ...] = tuple(jax.tree.leaves(x_t)[0].shape[:num_batch_axes])
         self._divide(held_states=not (masked and _is_singular_after(self.program)))
         self._programs: dict[int, Program | None] = {}
-        self.mixes_rows = bool(self.batch_shape) and not self._loop_treats_rows_apart()
+        self.mixes_rows: bool = bool(self.batch_shape) and not self._loop_treats_rows_apart()
         if self.mixes_rows:
             self._divide(held_states=False)
         self._same: tuple[int, ...] = ()
@@ -85,9 +85,9 @@ class Phases:
         self._late = Border([*steps, *s.leaving, *s.entering_late], p.dy_t)
         self._loop = Border([*steps, *p.dstate, *s.entering_loop], [*p.dstate_t, *s.leaving])
         self._free = Border([*steps, *p.dparams, *p.dx, *p.dnames], entering)
-        self.loop_reads = carve(p, *self._loop).reads
+        self.loop_reads: frozenset[Any] = carve(p, *self._loop).reads
         borders = (self._emit, self._late, self._loop, self._free)
-        self.reads = frozenset().union(*(carve(p, *border).reads for border in borders))
+        self.reads: frozenset[Any] = frozenset().union(*(carve(p, *border).reads for border in borders))
 
     def weights(self, params: Params) -> Known:
         """The parameters, and what is made of them alone."""

@@ -194,7 +194,7 @@ class Part(NamedTuple):
     program: Program
     equations: list[Any]
     wanted: list[Any]
-    reads: frozenset
+    reads: frozenset[Any]
     rule: Callable | None
 
     def __call__(self, known: dict[Any, Any]) -> list[Any]:

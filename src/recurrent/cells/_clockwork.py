@@ -46,7 +46,7 @@ def clockwork(
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[ClockworkParams, ClockworkState]:
     """h^g_t = φ(x_t U_g + [h^g, ..., h^G]_{t-1} W_g + b_g) where t mod T_g = 0, and h^g_{t-1} elsewhere; y_t = h_t.
 
     G groups of k units, from the fastest to the slowest. A group reads itself and the slower ones: W has G(G+1)/2 blocks of k²

@@ -41,7 +41,7 @@ def deep_transition(
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[DeepTransitionParams, Array]:
     """u¹ = φ(x_t U + h_{t-1} W + b), uˡ = φ(uˡ⁻¹ Kˡ + bˡ), h_t = uᴸ = y_t: a deep hidden-to-hidden function.
 
     With `shortcut`, h_{t-1} S joins the last layer's pre-activation, so that a path of one layer leads from step to step.

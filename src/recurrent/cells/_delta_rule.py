@@ -40,7 +40,7 @@ def delta_rule(
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[DeltaRuleParams, Array]:
     """M_t = (I - β k' k) M_{t-1} + β k' v, y_t = q M_t: the value stored under the key k moves towards v by the share β.
 
     q, k, v and the argument of β = max_beta σ(·) are affine maps of x_t; k is brought to length 1. The map of the state has the

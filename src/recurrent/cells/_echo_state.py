@@ -30,7 +30,7 @@ def echo_state(
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[LeakyParams, Array]:
     """r_t = (1 - a) ⊙ r_{t-1} + a ⊙ φ((s ⊙ x_t) U + r_{t-1} W + b), y_t = r_t: a `leaky` cell, W of a set spectral radius.
 
     U, W and b are not trained: leave them out of what the optimiser sees, and fit a readout with `recurrent.readouts`. Without

@@ -52,7 +52,7 @@ def elman(
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[ElmanParams, Array]:
     """h_t = φ(x_t U + h_{t-1} W + b), y_t = h_t.
 
     φ is "tanh", "sigmoid", "relu", "identity", or any elementwise function of an array; the other options are those of all

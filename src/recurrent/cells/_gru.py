@@ -5,7 +5,7 @@ Both share parameters' names and the order r, z, n; the second has one bias more
 """
 
 import functools
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -80,7 +80,7 @@ def gru(
     bias_init: Initializer | PerGate = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[Any, Array]:
     """h_t = (1 - z) ⊙ h_{t-1} + z ⊙ n, y_t = h_t, with r, z = σ(x_t U + h_{t-1} W + b).
 
     reset="before": n = tanh(x_t U_n + (r ⊙ h_{t-1}) W_n + b_n), with 3h(h + d + 1) parameters.

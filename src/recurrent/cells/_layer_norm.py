@@ -58,7 +58,7 @@ def layer_norm_lstm(
     forget_bias: float = 1.0,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[LayerNormLSTMParams, LSTMState]:
     """c_t = f ⊙ c_{t-1} + i ⊙ g, h_t = o ⊙ tanh(LN(c_t; α_c) + b_c), y_t = h_t.
 
     i, f, o = σ(·) and g = tanh(·) of LN(x_t U; α_x) + LN(h_{t-1} W; α_h) + b, each normalised over all 4h of them together.
@@ -112,7 +112,7 @@ def layer_norm_gru(
     bias_init: Initializer | PerGate = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[LayerNormGRUParams, Array]:
     """h_t = (1 - z) ⊙ h_{t-1} + z ⊙ n, y_t = h_t, with r, z = σ(LN(x_t U; α_x) + LN(h_{t-1} W; α_h) + b).
 
     n = tanh(LN(x_t U_n; α_xn) + b_n + r ⊙ (LN(h_{t-1} W_n; α_hn) + b_hn)). The gates r, z are normalised together, and n apart.

@@ -43,7 +43,7 @@ def leaky(
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[LeakyParams, Array]:
     """h_t = (1 - α) ⊙ h_{t-1} + α ⊙ φ(x_t U + h_{t-1} W + b), y_t = h_t.
 
     Beside every path through W one leads straight on, which decays as (1 - α)^lag: a time constant of about 1/α steps. With

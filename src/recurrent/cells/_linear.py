@@ -42,7 +42,7 @@ def diagonal(
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[DiagonalParams, Array]:
     """h_t = a ⊙ h_{t-1} + x_t U + b, y_t = h_t, with a = exp(-exp(ν)) in (0, 1) for every unit.
 
     Args:

@@ -142,7 +142,7 @@ def liquid_state(
     bias_init: Initializer = background,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[LiquidStateParams, LiquidState]:
     """τ dv/dt = -(v - v_rest) + R (I^E - I^I + b): a neuron at the threshold fires, is reset, and held there for a while.
 
     Every spike of neuron j adds u_j R_j |w_ji| to I^E_i or I^I_i, as j is excitatory or inhibitory (Dale's principle), a step

@@ -58,7 +58,7 @@ def lru(
     max_phase: float = 2 * math.pi,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[LRUParams, LRUState]:
     """s_t = Λ ⊙ s_{t-1} + exp(γ) ⊙ (x_t B), y_t = Re(s_t C) + x_t D, with complex Λ = exp(-exp(ν) + i exp(θ)).
 
     The modulus of every eigenvalue stays below 1 whatever ν is learned, up to rounding; γ starts at ln √(1 - |Λ|²), so that

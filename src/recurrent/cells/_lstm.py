@@ -70,7 +70,7 @@ def lstm(
     forget_bias: float = 1.0,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[LSTMParams, LSTMState]:
     """c_t = f ⊙ c_{t-1} + i ⊙ g, h_t = o ⊙ tanh(c_t), y_t = h_t, with 4h(h + d + 1) parameters.
 
     i, f, o = σ(·) and g = tanh(·) of x_t U + h_{t-1} W + b. `forget_bias` is added to the forget gate's bias when it is drawn;

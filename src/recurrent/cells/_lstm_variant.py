@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +61,7 @@ def lstm_variant(
     forget_bias: float = 1.0,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[LSTMVariantParams, Any]:
     """c_t = f ⊙ c_{t-1} + i ⊙ φ(z_g), h_t = (o ⊙ ψ(c_t)) P, y_t = h_t, where z_t = x_t U + h_{t-1} W + b + gates_{t-1} R.
 
     i, f = σ(z + p ⊙ c_{t-1}) and o = σ(z + p ⊙ c_t), φ = ψ = tanh. The default, without p, R and P, is `lstm`. A variant, in

@@ -35,7 +35,7 @@ def mgu(
     bias_init: Initializer | PerGate = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[MGUParams, Array]:
     """h_t = (1 - f) ⊙ h_{t-1} + f ⊙ n, y_t = h_t, with 2h(h + d + 1) parameters.
 
     f = σ(x_t U_f + h_{t-1} W_f + b_f) and n = tanh(x_t U_n + (f ⊙ h_{t-1}) W_n + b_n): one gate in the place of both of

@@ -46,7 +46,7 @@ def min_gru(
     bias_init: Initializer | PerGate = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[MinGRUParams, Array]:
     """h_t = (1 - z_t) ⊙ h_{t-1} + z_t ⊙ n_t, y_t = h_t, with z_t = σ(x_t U_z + b_z) and n_t = g(x_t U_n + b_n).
 
     2h(d + 1) parameters. The candidate's g is the "identity" or "positive", k + 1/2 above 0 and σ(k) below, which the published
@@ -73,7 +73,7 @@ def min_lstm(
     bias_init: Initializer | PerGate = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[MinLSTMParams, Array]:
     """h_t = f/(f+i) ⊙ h_{t-1} + i/(f+i) ⊙ n_t, y_t = h_t, with i, f = σ(x_t U + b) and n_t = g(x_t U_n + b_n).
 
     3h(d + 1) parameters; options as for `min_gru`.
@@ -127,7 +127,7 @@ def _gated(
     bias_init: Initializer | PerGate,
     dtype: DTypeLike | None,
     param_dtype: DTypeLike,
-) -> Cell:
+) -> Cell[Any, Array]:
     checks.choice(f"{name}: candidate", candidate, tuple(CANDIDATES))
 
     def init(key):

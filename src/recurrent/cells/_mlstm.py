@@ -62,7 +62,7 @@ def mlstm(
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[MLSTMParams, MLSTMState]:
     """C_t = f C_{t-1} + i k' v, n_t = f n_{t-1} + i k, y_t = o ⊙ q C_t / max(|q · n_t|, 1): one head.
 
     q, k √key, v, ln i and the arguments of f = σ(·) and o = σ(·) are affine maps of x_t; i and f are numbers. C and n are kept

@@ -25,7 +25,7 @@ def modrelu(
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[ElmanParams, Array]:
     """h_t = sign(z_t) ⊙ max(|z_t| + b, 0) with z_t = x_t U + h_{t-1} W, y_t = h_t: the modReLU of real numbers.
 
     A unit of b = 0 is linear; the slope is 1 or, in the dead zone |z| ≤ -b, 0, so that an orthogonal W passes gradients on

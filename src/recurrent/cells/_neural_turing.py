@@ -62,7 +62,7 @@ def neural_turing(
     bias_init: Initializer | PerGate = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[NeuralTuringParams, NeuralTuringState]:
     """h_t = controller([x_t, r_{t-1}]), M_t = M_{t-1} ⊙ Π (1 - w' e) + Σ w' a, r_t = w M_t, y_t = [h_t, r_t].
 
     Per step: the controller tells every head what to look for (`addressing`); the write heads find their slots in M_{t-1},

@@ -42,7 +42,7 @@ def output_recurrence(
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[OutputRecurrenceParams, Array]:
     """h_t = φ(x_t U + o_{t-1} R + b), y_t = o_t = h_t V + c; the state is o_t.
 
     Weaker than a hidden recurrence: all it knows of the past is its last output. In exchange, `teacher_forced` trains all

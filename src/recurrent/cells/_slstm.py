@@ -54,7 +54,7 @@ def slstm(
     bias_init: Initializer | PerGate = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[SLSTMParams, SLSTMState]:
     """c_t = f ⊙ c_{t-1} + i ⊙ z, n_t = f ⊙ n_{t-1} + i, h_t = o ⊙ c_t / n_t, y_t = h_t, with 4h(h + d + 1) parameters.
 
     i = exp(·), f = σ(·) or exp(·), z = tanh(·) and o = σ(·) of x_t U + h_{t-1} W + b: c/n is a mean of all z so far, and a gate

@@ -39,7 +39,7 @@ def time_skip(
     bias_init: Initializer = zeros,
     dtype: DTypeLike | None = None,
     param_dtype: DTypeLike = jnp.float32,
-) -> Cell:
+) -> Cell[TimeSkipParams, Array]:
     """h_t = φ(x_t U + Σ_d h_{t-d} W_d + b) over the lags d, y_t = h_t, with h(nh + d_x + 1) parameters for n lags.
 
     From h_{t-τ} to h_t the shortest path has about τ/D steps, D being the longest lag. With lags=(1,) this is `elman`.

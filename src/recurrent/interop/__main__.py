@@ -79,7 +79,7 @@ def _sizes(options: argparse.Namespace, kind: str, arrays: Mapping[str, Any]) ->
 
 
 def _network(kind: str, sizes: tuple[int, int, Any], options: argparse.Namespace) -> Network:
-    width, hidden, dtype = sizes
+    width, hidden, dtype = *sizes[:2], np.dtype(sizes[2]).name
 
     def cell(features: int) -> Cell:
         if kind == "elman":

@@ -117,14 +117,14 @@ LAYOUTS: dict[str, dict[str, tuple[Layout, ...]]] = {
         "gru, reset before": (_keras("zrn", "b:zrn", negated="z"),),
         "gru, reset after": (_keras("zrn", "b:zrn / b:zr s:n", negated="z"),),
     },
-    "flax linen": {
+    "linen": {
         "elman": (_by_gate({"h": ""}, ("i/bias b:h",)),),
         "lstm": (_LINEN_LSTM,),
         "gru, reset after": (
             _by_gate({gate: gate for gate in "rzn"}, ("ir/bias b:r", "iz/bias b:z", "in/bias b:n", "hn/bias s:n"), negated="z"),
         ),
     },
-    "flax nnx": {
+    "nnx": {
         "elman": (_layout("dense_i/kernel U:h", "dense_h/kernel W:h", "dense_i/bias b:h"),),
         "lstm": (
             _layout("dense_i/kernel U:ifgo", "dense_h/kernel W:ifgo", "dense_h/bias b:ifgo"),
@@ -153,12 +153,10 @@ LAYOUTS: dict[str, dict[str, tuple[Layout, ...]]] = {
 }
 """By library and kind of cell. Where there are two, the library has two modules, and what is written is the first."""
 
+_AFTER = 'resets after the product, and weights of one form are of no use in the other: train gru(..., reset="after")'
 REASONS = {
-    ("torch", "gru, reset before"): 'torch resets after the product: take gru(..., reset="after")',
-    ("flax linen", "gru, reset before"): 'linen\'s GRUCell resets after the product: take gru(..., reset="after")',
-    ("flax nnx", "gru, reset before"): 'nnx\'s GRUCell resets after the product: take gru(..., reset="after")',
-    ("equinox", "gru, reset before"): 'equinox\'s GRUCell resets after the product: take gru(..., reset="after")',
-    ("haiku", "gru, reset after"): 'haiku resets before the product: take gru(..., reset="before")',
+    **{(library, "gru, reset before"): f"{library} {_AFTER}" for library in ("torch", "linen", "nnx", "equinox")},
+    ("haiku", "gru, reset after"): 'haiku resets before the product: train gru(..., reset="before")',
     ("equinox", "elman"): "equinox has no vanilla recurrent cell",
 }
 """Why a library has no place for a kind of cell; for all others it simply lacks them."""

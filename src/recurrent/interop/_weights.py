@@ -23,7 +23,7 @@ def params_from(library: str, network: Network, weights: PyTree, *, at: str | Se
     Smooth in the weights: `jax.grad` through this function is the gradient in the library's own layout.
 
     Args:
-      library: "torch", "keras", "flax linen", "flax nnx", "haiku", "equinox", "onnx", or "recurrent" for this one's own names.
+      library: "torch", "keras", "linen", "nnx", "haiku", "equinox", "onnx", or "recurrent" for this one's own names.
       network: what the weights belong to: `elman`, `lstm`, `gru` or `lstm_variant` (with peepholes or a projection), and
         `scanned`, `serial`, `bidirectional` and `stack` of them. It decides the dtype.
       weights: torch's state dict; keras' list of `get_weights()`; the variables of a cell of flax or haiku as nested dicts; a

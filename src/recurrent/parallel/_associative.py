@@ -27,6 +27,13 @@ def linear_scan(
       starts: booleans `[T, *batch]`, True where s_t = b_t: nothing of the past is read, not even NaN.
       reverse: s_t = a_t · s_{t+1} + b_t instead.
     """
+    return running_maps(product, a, b, starts, reverse=reverse)[1]
+
+
+def running_maps(
+    product: Callable[[PyTree, PyTree], PyTree], a: PyTree, b: PyTree, starts: Array | None = None, *, reverse: bool = False
+) -> tuple[PyTree, PyTree, Array | None]:
+    """The maps of all steps up to each one: A_t and B_t with s_t = A_t · s_0 + B_t, and whether that reads no s_0."""
 
     def after(earlier, later):
         (a_1, b_1, start_1), (a_2, b_2, start_2) = earlier, later
@@ -35,31 +42,44 @@ def linear_scan(
         a_1, b_1 = pytrees.where(start_2, pytrees.zeros_like((a_1, b_1)), (a_1, b_1))
         return product(a_2, a_1), pytrees.add(product(a_2, b_1), b_2), start_1 | start_2
 
-    return jax.lax.associative_scan(after, (a, b, starts), reverse=reverse)[1]
+    return jax.lax.associative_scan(after, (a, b, starts), reverse=reverse)
 
 
 def run_linear(form: LinearForm, params: Params, sequence: Sequence, *, reverse: bool) -> tuple[State, PyTree]:
-    """Runs a linear recurrence over a prepared sequence: `(final_state, ys)`.
+    """Runs a linear recurrence over a prepared sequence: `(final_state, ys)`."""
+    a, b = maps_of_steps(form, params, sequence)
+    states = states_from(form.algebra.product, a, b, sequence.flags.resets, sequence.state, reverse=reverse)
+    return jax.tree.map(lambda leaf: leaf[0 if reverse else -1], states), outputs(form, params, sequence, states)
 
-    A masked step is the map s ↦ s, a reset starts from a_t · fresh + b_t.
-    """
-    xs, state, fresh, (mask, resets, _) = sequence
-    product = form.algebra.product
-    first, last = (-1, 0) if reverse else (0, -1)
+
+def maps_of_steps(form: LinearForm, params: Params, sequence: Sequence) -> tuple[PyTree, PyTree]:
+    """a_t and b_t of every step: a masked one is the map s ↦ s, a reset starts from a_t · fresh + b_t."""
+    xs, _, fresh, (mask, resets, _) = sequence
     a, b = form.coefficients(params, xs)
     if mask is not None:
         a, b = pytrees.where(mask, (a, b), (form.algebra.one(a), pytrees.zeros_like(b)))
     if resets is not None:
-        restarted = pytrees.add(product(a, jax.tree.map(lambda leaf: leaf[None], fresh)), b)
+        restarted = pytrees.add(form.algebra.product(a, jax.tree.map(lambda leaf: leaf[None], fresh)), b)
         b = pytrees.where(resets, restarted, b)
-        state = pytrees.where(resets[first], pytrees.zeros_like(state), state)
+    return a, b
+
+
+def states_from(
+    product: Callable[[PyTree, PyTree], PyTree], a: PyTree, b: PyTree, starts: Array | None, state: State, *, reverse: bool
+) -> State:
+    """`linear_scan` from a given state."""
+    first = -1 if reverse else 0
+    if starts is not None:
+        state = pytrees.where(starts[first], pytrees.zeros_like(state), state)
     entering = product(jax.tree.map(lambda leaf: leaf[first], a), state)
     b = jax.tree.map(lambda leaf, more: leaf.at[first].add(more), b, entering)
-    states = linear_scan(product, a, b, resets, reverse=reverse)
-    ys = form.output(params, states, xs)
-    if mask is not None:
-        ys = pytrees.where(mask, ys, pytrees.zeros_like(ys))
-    return jax.tree.map(lambda leaf: leaf[last], states), ys
+    return linear_scan(product, a, b, starts, reverse=reverse)
+
+
+def outputs(form: LinearForm, params: Params, sequence: Sequence, states: State) -> PyTree:
+    """ys from the states after the steps, 0 where masked."""
+    ys, mask = form.output(params, states, sequence.xs), sequence.flags.mask
+    return ys if mask is None else pytrees.where(mask, ys, pytrees.zeros_like(ys))
 
 
 def shift(s: Array, first: Array, *, reverse: bool = False) -> Array:

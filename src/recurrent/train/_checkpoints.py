@@ -174,7 +174,7 @@ def _read_notes(folder: Path, step: int) -> dict[str, Any]:
 def _read_tree(folder: Path, step: int, like: PyTree) -> PyTree:
     import orbax.checkpoint as ocp  # here, because it takes longer to import than this package
 
-    with ocp.StandardCheckpointer() as reader:
+    with ocp.StandardCheckpointer(multiprocessing_options=_alone()) as reader:
         tree = reader.restore((folder / str(step) / "state").absolute(), like)
     if _digests(tree) != _load_notes(folder, step)["digests"]:
         raise ValueError("its arrays do not have the digests that they were saved with")
@@ -211,7 +211,10 @@ def _write(folder: Path, step: int, tree: PyTree, saved: dict[str, Any], keep: i
 
     items = ocp.args.Composite(state=ocp.args.StandardSave(tree), notes=ocp.args.JsonSave(saved))
     # deleted by a rename first: a process killed while deleting leaves no half of a checkpoint
-    options = ocp.CheckpointManagerOptions(enable_async_checkpointing=False, todelete_subdir=_TRASH)
+    options = ocp.CheckpointManagerOptions(
+        enable_async_checkpointing=False, todelete_subdir=_TRASH, create=False, multiprocessing_options=_alone()
+    )
+    folder.mkdir(parents=True, exist_ok=True)
     _remove_unfinished(folder)
     with ocp.CheckpointManager(folder.absolute(), options=options) as manager:
         manager.save(step, args=items)
@@ -219,6 +222,14 @@ def _write(folder: Path, step: int, tree: PyTree, saved: dict[str, Any], keep: i
         for old in set(steps[:-keep]) - {_best({other: _intact_notes(folder, other) for other in steps})}:
             manager.delete(old)
     shutil.rmtree(folder / _TRASH, ignore_errors=True)
+
+
+def _alone() -> Any:
+    """Lets one of several processes read or write without waiting for the others."""
+    import orbax.checkpoint as ocp
+
+    own = jax.process_index()
+    return ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process{own}")
 
 
 def _remove_unfinished(folder: Path) -> None:
@@ -251,9 +262,16 @@ def _storable(tree: PyTree) -> PyTree:
 
     def convert(leaf):
         leaf = jax.random.key_data(leaf) if _is_key(leaf) else leaf
-        return jnp.zeros(()) if jnp.size(leaf) == 0 else leaf
+        if jnp.size(leaf) == 0:
+            return jnp.zeros(())
+        return np.asarray(leaf) if _is_shared(leaf) else leaf
 
     return jax.tree.map(convert, tree)
+
+
+def _is_shared(leaf: Any) -> bool:
+    """Whether other processes hold parts of an array; each of them can read the whole if it is replicated."""
+    return isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
 
 
 def _as_before(stored: PyTree, like: PyTree) -> PyTree:
@@ -262,6 +280,9 @@ def _as_before(stored: PyTree, like: PyTree) -> PyTree:
     def convert(leaf, like_leaf):
         if jnp.size(like_leaf) == 0:
             return like_leaf
+        if _is_shared(like_leaf):
+            sharding = (jax.random.key_data(like_leaf) if _is_key(like_leaf) else like_leaf).sharding
+            leaf = jax.make_array_from_callback(leaf.shape, sharding, leaf.__getitem__)
         return jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(like_leaf)) if _is_key(like_leaf) else leaf
 
     return jax.tree.map(convert, stored, like)

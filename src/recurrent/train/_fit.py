@@ -45,6 +45,9 @@ def fit(
         step = jax.jit(make_train_step(loss_fn, optimizer))
         train_state = fit(step, train_state, lambda position: batches[position % len(batches)], 1000)
 
+    Several processes (`jax.distributed`) call it alike, with a state that each of them holds whole; process 0 alone writes and
+    shows a bar, and all read the checkpoints, from a folder that all see.
+
     Args:
       train_step: from `make_train_step`, under `jax.jit`.
       train_state: the state to start from; a later one in `checkpoints` takes its place.
@@ -82,6 +85,9 @@ def fit(
         checks.counts(patience=stopping.patience)
         if evaluate is None:
             raise ValueError("early stopping needs a validation loss: give evaluate")
+    writes = jax.process_index() == 0
+    if not writes:
+        log, tensorboard, progress = None, None, False
     lost_rows = 0
     if checkpoints is not None:
         given_state = train_state
@@ -106,7 +112,8 @@ def fit(
             if checkpoints is not None:
                 _check_finite(train_state)
                 notes = {"stopping": stopping._asdict()} if stopping else {}
-                save_checkpoint(checkpoints, train_state, validation_loss=loss, notes=notes)
+                if writes:
+                    save_checkpoint(checkpoints, train_state, validation_loss=loss, notes=notes)
     return train_state
 
 

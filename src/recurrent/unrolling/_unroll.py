@@ -1,6 +1,6 @@
 """The driver: one cell over one sequence, with masks, resets, direction, checkpointing and a choice of backward pass."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -10,17 +10,18 @@ from jaxtyping import Bool, Int
 from recurrent import checks
 from recurrent.bptt import explicit_scan
 from recurrent.sequences import Sequence, plain_scan, prepare
-from recurrent.types import Cell, Params, PyTree, State
+from recurrent.types import Cell, P, Params, PyTree, S, State
 from recurrent.unrolling import _segments
+from recurrent.unrolling._cudnn import check_cudnn, cudnn_scan
 
-Backprop = Literal["autodiff", "explicit"]
+Backprop = Literal["autodiff", "explicit", "cudnn"]
 
 
 def unroll(
-    cell: Cell,
-    params: Params,
+    cell: Cell[P, S],
+    params: P,
     xs: PyTree,
-    state: State | None = None,
+    state: S | None = None,
     *,
     lengths: Int[Array, "*batch"] | None = None,
     mask: Bool[Array, "T *batch"] | None = None,
@@ -29,7 +30,7 @@ def unroll(
     checkpoint_every: int | None = None,
     backprop: Backprop = "autodiff",
     steps_per_iteration: int = 1,
-) -> tuple[State, PyTree]:
+) -> tuple[S, PyTree]:
     """Runs a cell over a sequence: s_t, y_t = step(s_{t-1}, x_t) for t = 1 ... T.
 
     Sequences are time-major, `[T, *batch, features]`: give batch-major ones as `jnp.swapaxes(xs, 0, 1)`, or the run goes over
@@ -58,7 +59,8 @@ def unroll(
       checkpoint_every: keep the state of every k-th step only and compute the others again for the gradient: memory for
         T/k + k steps instead of T.
       backprop: "autodiff" differentiates the loop and supports every JAX transformation. "explicit" runs a backward pass
-        derived from the step (see `recurrent.bptt`), for any cell; it is faster, and reverse mode only.
+        derived from the step (see `recurrent.bptt`), for any cell; it is faster, and reverse mode only. "cudnn" is NVIDIA's
+        LSTM: for `lstm` in float32 on CUDA, with lengths or without, and nothing else; reverse mode only.
       steps_per_iteration: of the compiled loop.
 
     Returns:
@@ -66,17 +68,23 @@ def unroll(
 
     Raises:
       ValueError: inputs, state, lengths, mask or resets that do not fit (see `recurrent.sequences.prepare`); params of
-        another cell; `checkpoint_every` or `steps_per_iteration` below 1.
+        another cell; `checkpoint_every` or `steps_per_iteration` below 1; what cuDNN does not do, with the reason.
     """
+    checks.choice("backprop", backprop, get_args(Backprop))
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)
+    if backprop == "cudnn":
+        asked = {"mask": mask is not None, "resets": resets is not None, "reverse": reverse}
+        loop = {"checkpoint_every": checkpoint_every is not None, "steps_per_iteration": steps_per_iteration != 1}
+        check_cudnn(cell, params, sequence, **asked, **loop)
+        return cudnn_scan(params, sequence, lengths)
     return _run(cell, params, sequence, reverse, checkpoint_every, backprop, steps_per_iteration)
 
 
 def unroll_truncated(
-    cell: Cell,
-    params: Params,
+    cell: Cell[P, S],
+    params: P,
     xs: PyTree,
-    state: State | None = None,
+    state: S | None = None,
     *,
     window: int,
     lengths: Int[Array, "*batch"] | None = None,
@@ -86,7 +94,7 @@ def unroll_truncated(
     checkpoint_every: int | None = None,
     backprop: Backprop = "autodiff",
     steps_per_iteration: int = 1,
-) -> tuple[State, PyTree]:
+) -> tuple[S, PyTree]:
     """Runs a cell as `unroll` does, but lets no gradient cross from one window of `window` steps into the one before.
 
     The values are those of `unroll`; the gradient is the one of truncated backpropagation through time, biased towards

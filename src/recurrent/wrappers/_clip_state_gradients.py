@@ -7,11 +7,11 @@ import jax.numpy as jnp
 
 from recurrent import checks, pytrees
 from recurrent.made import remembered
-from recurrent.types import Cell, Params, State
+from recurrent.types import Cell, P, Params, S, State
 
 
 @remembered
-def clip_state_gradients(cell: Cell, max_norm: float) -> Cell:
+def clip_state_gradients(cell: Cell[P, S], max_norm: float) -> Cell[P, S]:
     """The same values; every dL/ds_{t-1} that a step passes back is scaled to a norm of at most `max_norm` per row.
 
     Clipping inside backpropagation through time, unlike clipping the summed gradient, changes its direction: what lies further

@@ -7,23 +7,23 @@ import jax.numpy as jnp
 
 from recurrent import checks
 from recurrent.made import remembered
-from recurrent.types import Cell, LinearForm, PyTree, State
+from recurrent.types import Cell, LinearForm, P, PyTree, S, State
 
 
 @remembered
-def emit_state(cell: Cell) -> Cell:
+def emit_state(cell: Cell[P, S]) -> Cell[P, S]:
     """y_t = s_t: the same recurrence, with the whole state as its output."""
     return _emitting(cell, lambda state, x, y: state)
 
 
 @remembered
-def emit_both(cell: Cell) -> Cell:
+def emit_both(cell: Cell[P, S]) -> Cell[P, S]:
     """y_t = (y_t, s_t): the same recurrence, with the whole state beside its output."""
     return _emitting(cell, lambda state, x, y: (y, state))
 
 
 @remembered
-def emit_with_input(cell: Cell) -> Cell:
+def emit_with_input(cell: Cell[P, S]) -> Cell[P, S]:
     """y_t = [x_t, y_t]: the same recurrence, with its input beside its output, for a readout that sees both.
 
     Raises:
@@ -38,7 +38,7 @@ def emit_with_input(cell: Cell) -> Cell:
     return _emitting(cell, lambda state, x, y: both(x, y))
 
 
-def _emitting(cell: Cell, output: Callable[[State, PyTree, PyTree], PyTree]) -> Cell:
+def _emitting(cell: Cell[P, S], output: Callable[[S, PyTree, PyTree], PyTree]) -> Cell[P, S]:
     """The cell that emits `output(s_t, x_t, y_t)`."""
 
     def step(params, state, x_t):
