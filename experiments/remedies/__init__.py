@@ -133,4 +133,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=("batch_size",),
 )

@@ -150,4 +150,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=("batch_size",),
 )

@@ -61,7 +61,7 @@ def by_name(peers: list[Peer]) -> pytest.MarkDecorator:
 
 def draw(shapes: Any, seed: int, scale: float = 1.0) -> Any:
     """Random numbers, biases included, for a tree of anything that has a shape."""
-    return perturbed(jax.tree.map(lambda leaf: jnp.zeros(tuple(leaf.shape)), shapes), seed, scale)
+    return perturbed(jax.tree.map(lambda leaf: np.zeros(tuple(leaf.shape)), shapes), seed, scale)
 
 
 def inputs_and_state(cell: Cell) -> tuple[Array, Any]:

@@ -91,6 +91,7 @@ def test_a_checkpoint_of_torch_becomes_float64_weights_of_haiku(folder, capsys):
             ["after.npz", "new.npz", "--from", "torch", "--to", "nnx", "--cell", "gru"],
             "nnx has no params.recurrent_bias",
         ),
+        (["after.npz", "no/new.npz", "--from", "torch", "--to", "keras", "--cell", "gru"], "there is no folder no"),
         (["after.npz", "new.npz", "--from", "torch", "--to", "keras", "--cell", "gru", "--layers", "0"], None),
     ],
 )
@@ -108,6 +109,25 @@ def test_what_cannot_be_converted_is_named_and_nothing_is_written(folder, capsys
         assert message in str(stop.value)
     assert sorted(path.name for path in folder.iterdir()) == ["after.npz", "old.npz"]
     assert (folder / "old.npz").read_text() == "mine"
+
+
+def test_weights_that_fit_both_forms_of_the_gru_are_not_guessed(folder):
+    cell = gru(3, 4)
+    weights = weights_for("keras", cell, cell.init(jax.random.key(0)))
+    save_weights("bare.npz", list(weights.values())[:2], "keras")
+    with pytest.raises(SystemExit, match="fits both forms of the GRU: say --cell gru-after, or gru-before"):
+        run("bare.npz", "new.npz", "--from", "keras", "--to", "recurrent", "--cell", "gru")
+    run("bare.npz", "new.npz", "--from", "keras", "--to", "haiku", "--cell", "gru-before")
+    assert np.array_equal(load_weights("new.npz")["w_h"], np.asarray(weights["1"]) * np.repeat([-1, 1, 1], 4)[None])
+
+
+def test_the_widest_numbers_are_kept(folder):
+    cell = lstm(3, 4)
+    weights = weights_for("torch", cell, cell.init(jax.random.key(0)))
+    mixed = weights | {"weight_ih_l0": weights["weight_ih_l0"].astype("float16")}
+    save_weights("mixed.safetensors", mixed, "torch")
+    run("mixed.safetensors", "new.npz", "--from", "torch", "--to", "recurrent", "--cell", "lstm")
+    assert np.array_equal(load_weights("new.npz")["recurrent_kernel"], weights["weight_hh_l0"].T)
 
 
 def test_lstm_weights_keep_their_values(folder):

@@ -1,5 +1,6 @@
 """Weights in files: what torch wrote, what comes back, and what is refused without being run."""
 
+import contextlib
 import io
 import os
 import pickle
@@ -13,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from recurrent import lstm
-from recurrent.interop import load_weights, params_from, save_weights, weights_for
+from recurrent.interop import _torch_files, load_weights, params_from, save_weights, weights_for
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -141,6 +142,49 @@ def test_a_tensor_cannot_reach_beyond_its_file(tmp_path):
         load_weights(tmp_path / "short.pt")
 
 
+def test_small_files_do_not_grow(tmp_path):
+    """A pickle of a few bytes that asks for gigabytes, or for the same dict again and again, and one that is compressed."""
+    archive(tmp_path / "memo.pt", b"\x80\x02}r\xff\xff\xff\x1f.")
+    assert load_weights(tmp_path / "memo.pt") == {}
+    # {"a": d, "b": d} twenty times over, around one tensor
+    one = state_dict_with((2, 2), (1, 2))
+    levels = b"".join(b"q\xf0}(X\x01\x00\x00\x00ah\xf0X\x01\x00\x00\x00bh\xf0u" for _ in range(20))
+    archive(tmp_path / "laughs.pt", one[:-1] + levels + b".", [("0", np.ones(4, np.float32).tobytes())])
+    with pytest.raises(ValueError, match="more than 100000 tensors"):
+        load_weights(tmp_path / "laughs.pt")
+    endless: dict = {}
+    endless["again"] = endless
+    archive(tmp_path / "endless.pt", pickle.dumps(endless, protocol=2))
+    with pytest.raises(ValueError, match="deeper than 32 levels"):
+        load_weights(tmp_path / "endless.pt")
+    with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("archive/data.pkl", pickle.dumps({}))
+    with pytest.raises(ValueError, match="data.pkl is compressed"):
+        load_weights(tmp_path / "bomb.pt")
+
+
+def test_a_pickle_changes_no_function_of_this_package(tmp_path):
+    """BUILD sets attributes on what it is given, such as the defaults of a function."""
+    pickled = b"\x80\x02ctorch._utils\n_rebuild_parameter\n}(U\x0c__defaults__(K\x01tub."
+    archive(tmp_path / "build.pt", pickled)
+    load_weights(tmp_path / "build.pt")
+    assert _torch_files._rebuild_parameter.__defaults__ is None
+
+
+def test_damage_is_named(tmp_path):
+    """Whatever bit of a checkpoint is changed, it is read as it was, as other numbers, or refused by a ValueError."""
+    whole, rng = (GOLDEN / "checkpoint.pt").read_bytes(), np.random.default_rng(0)
+    read = 0
+    for place in rng.integers(0, len(whole), 150):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / "damaged.pt").write_bytes(damaged)
+        with contextlib.suppress(ValueError):
+            load_weights(tmp_path / "damaged.pt")
+            read += 1
+    assert 20 < read < 130
+
+
 def test_files_of_other_forms_are_named(tmp_path):
     (tmp_path / "text.npz").write_text("not an archive")
     (tmp_path / "text.safetensors").write_text("not tensors")
@@ -158,6 +202,14 @@ def test_files_of_other_forms_are_named(tmp_path):
             load_weights(tmp_path / name)
     with pytest.raises(ValueError, match=r"written to .safetensors or .npz; got .pt"):
         save_weights(tmp_path / "new.pt", {"a": np.ones(1)}, "torch")
+    for arrays, message in [
+        ({"a": jnp.ones(1, jnp.bfloat16)}, "cannot hold a, bfloat16"),
+        ({"file": np.ones(1)}, "cannot hold file"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            save_weights(tmp_path / "new.npz", arrays, "torch")
+    with pytest.raises(ValueError, match="library must be"):
+        save_weights(tmp_path / "new.npz", {"a": np.ones(1)}, "toch")
     with pytest.raises(ValueError, match="there is no folder"):
         save_weights(tmp_path / "none" / "new.npz", {"a": np.ones(1)}, "torch")
 

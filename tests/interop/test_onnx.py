@@ -90,7 +90,7 @@ def test_models_that_compute_something_else_are_refused():
     started.graph.node[0].input.extend(["", "h_0"])
     started.graph.initializer.append(numpy_helper.from_array(np.ones((1, 2, 4), np.float32), "h_0"))
     for network, wrong, message in [
-        (gru(3, 4), model, "linear_before_reset = 1; gru.* is one with 0"),
+        (gru(3, 4), model, "linear_before_reset = 1; gru.* has 0"),
         (lstm(3, 4), model, r"is GRU, and lstm\(3, 4\) is LSTM"),
         (deep("gru-after"), model, "takes 2 recurrent operators; the model has GRU"),
         (both(cell), model, "direction = forward"),
@@ -106,6 +106,75 @@ def test_models_that_compute_something_else_are_refused():
             params_from_onnx(network, wrong)
     usual = changed(model, activations=["Sigmoid", "Tanh"], layout=1)
     assert np.array_equal(params_from_onnx(cell, usual).bias, params.bias)
+
+
+def between(model, *nodes):
+    """The model with nodes of the same graph put between its two layers, from X_1 on."""
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    second = next(node for node in model.graph.node if list(node.input[:1]) == ["X_1"])
+    second.input[0] = "changed"
+    model.graph.node.extend(nodes)
+    return model
+
+
+def test_operators_that_do_not_read_each_other_are_refused():
+    network = serial(scanned(lstm(3, 4)), scanned(lstm(4, 4)))
+    model = onnx_model(network, params_of(network))
+    squeezed = between(model, helper.make_node("Identity", ["X_1"], ["changed"]))
+    assert np.array_equal(params_from_onnx(network, squeezed)[1].bias, params_of(network)[1].bias)
+    for wrong in (
+        between(model, helper.make_node("Relu", ["X_1"], ["changed"])),
+        between(model, helper.make_node("Identity", ["X"], ["changed"])),
+        between(model, helper.make_node("Identity", ["Y_h_0"], ["changed"])),
+    ):
+        with pytest.raises(ValueError, match="does not read the outputs of the operator LSTM as they are"):
+            params_from_onnx(network, wrong)
+
+
+def started(model, name, *nodes):
+    """A model of one GRU whose state starts from what the nodes make."""
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    del model.graph.node[0].input[4:]
+    model.graph.node[0].input.extend(["", name])
+    for node in reversed(nodes):
+        model.graph.node.insert(0, node)
+    model.graph.initializer.append(numpy_helper.from_array(np.full((1, 1, 4), 0.7, np.float32), "learned"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 2, 4]), "shape"))
+    return model
+
+
+def test_states_that_a_model_starts_from_must_be_zero_or_given():
+    cell = gru(3, 4, reset="after")
+    model = onnx_model(cell, params_of(cell))
+    value = helper.make_tensor("value", onnx.TensorProto.FLOAT, [1], [0.7])
+    zeros = helper.make_node("ConstantOfShape", ["shape"], ["start"])
+    for fine in (started(model, "X"), started(model, "start", zeros)):
+        assert np.array_equal(params_from_onnx(cell, fine).bias, params_of(cell).bias)
+    for wrong in (
+        started(model, "learned"),
+        started(model, "start", helper.make_node("Expand", ["learned", "shape"], ["start"])),
+        started(model, "start", helper.make_node("ConstantOfShape", ["shape"], ["start"], value=value)),
+        started(model, "start", helper.make_node("ReduceSum", ["X"], ["start"])),
+    ):
+        with pytest.raises(ValueError, match="has an initial_h that is not 0"):
+            params_from_onnx(cell, wrong)
+    lengths = onnx.ModelProto.FromString(onnx_model(cell, params_of(cell), lengths=True).SerializeToString())
+    lengths.graph.initializer.append(numpy_helper.from_array(np.array([1, 2], np.int32), "sequence_lens"))
+    with pytest.raises(ValueError, match="constant sequence_lens"):
+        params_from_onnx(cell, lengths)
+
+
+def test_what_no_operator_computes_is_refused():
+    own = elman(3, 4, activation=jnp.arctan)
+    with pytest.raises(ValueError, match="whose vanilla network has tanh or relu or sigmoid or identity only"):
+        onnx_model(own, params_of(own))
+    cell = lstm(3, 4, param_dtype=jnp.bfloat16)
+    with pytest.raises(ValueError, match="written in float32 and float64; got params in bfloat16"):
+        onnx_model(cell, params_of(cell))
+    with pytest.raises(ValueError, match="a model of ONNX is expected, .*; got a str"):
+        params_from_onnx(cell, "lstm.onnx")
+    shouted = changed(onnx_model(gru(3, 4), params_of(gru(3, 4))), activations=["SIGMOID", "tanh"])
+    assert np.array_equal(params_from_onnx(gru(3, 4), shouted).bias, params_of(gru(3, 4)).bias)
 
 
 def test_files_that_are_no_models_are_named(tmp_path):

@@ -150,6 +150,7 @@ def test_a_program_is_written_whole_to_a_new_file(tmp_path, monkeypatch):
     ("make", "told"),
     [
         (lambda: export_program(jnp.sin, jnp.ones(2), platforms=()), "platforms is empty"),
+        (lambda: export_program(jnp.sin, jnp.ones(2), platforms="cpu"), "must be a list of cpu, cuda, rocm, tpu; got 'cpu'"),
         (
             lambda: export_program(lambda x, n: x * n, jnp.ones(2), "twice"),
             "got 'twice': let the function close over it",

@@ -91,6 +91,57 @@ def test_names_are_those_of_the_libraries():
     assert bits(params_from("keras", cell, list(weights_for("keras", cell, params_of(cell)).values()))) == bits(params_of(cell))
 
 
+def test_other_layers_of_the_module_at_a_place_are_not_left_out():
+    two = serial(scanned(CELLS["lstm"]()), scanned(CELLS["lstm"](4)))
+    both_ways = both(CELLS["lstm"]())
+    for network in (two, both_ways):
+        weights = weights_for("torch", network, params_of(network), at="enc") | {"dec.weight_ih_l0": np.ones(2), "enc.n": 1}
+        with pytest.raises(ValueError, match=r"enc.weight_ih_l(1|0_reverse) \[16, .\] belongs to nothing"):
+            params_from("torch", CELLS["lstm"](), weights, at="enc")
+        assert bits(params_from("torch", network, weights, at="enc")) == bits(params_of(network))
+    linen = weights_for("linen", CELLS["lstm"](), params_of(CELLS["lstm"]()), at="rnn/cell")
+    with pytest.raises(ValueError, match="rnn/cell/norm/scale .* belongs to nothing"):
+        params_from("linen", CELLS["lstm"](), linen | {"rnn/cell/norm/scale": np.ones(4), "rnn/out": np.ones(4)}, at="rnn/cell")
+
+
+def test_names_that_collide_are_refused():
+    cell = CELLS["lstm"]()
+    nested = bidirectional(both(cell), scanned(cell))
+    for library, network, at in (("torch", nested, None), ("haiku", both(cell), ["c", "c"])):
+        with pytest.raises(ValueError, match="joins the directions at every layer|several cells would have c/linear/b"):
+            weights_for(library, network, params_of(network), at=at)
+    with pytest.raises(ValueError, match="several leaves are called a/b"):
+        named_arrays({"a": {"b": 1}, "a/b": 2})
+    with pytest.raises(ValueError, match="must be the prefix of one module of torch"):
+        weights_for("torch", both(cell), params_of(both(cell)), at=["a", "b"])
+    widths = serial(*(scanned(lstm_variant(d, 4, projection_size=r, **F64)) for d, r in ((3, 2), (2, 3))))
+    with pytest.raises(ValueError, match="of one kind and size"):
+        weights_for("torch", widths, params_of(widths))
+
+
+def test_sums_are_taken_in_float32_at_least():
+    cell = lstm(3, 4)
+    weights = {name: array.astype(jnp.float16) for name, array in weights_for("torch", cell, params_of(cell)).items()}
+    weights["bias_ih_l0"], weights["bias_hh_l0"] = jnp.full(16, 1.0, jnp.float16), jnp.full(16, 2.0**-12, jnp.bfloat16)
+    assert np.all(np.asarray(params_from("torch", cell, weights).bias) == 1 + 2.0**-12)
+
+
+def test_weights_of_one_step_and_of_one_bias_are_read():
+    cell, relu = CELLS["gru, reset after"](), CELLS["elman, relu"]()
+    step = {name.removesuffix("_l0"): array for name, array in weights_for("torch", cell, params_of(cell), at="gru").items()}
+    assert bits(params_from("torch", cell, step, at="gru")) == bits(params_of(cell))
+    single = {name: array for name, array in weights_for("haiku", relu, params_of(relu)).items() if name != "linear_1/b"}
+    assert bits(params_from("haiku", relu, single)) == bits(params_of(relu))
+
+
+def test_what_lies_beside_the_weights_need_not_be_arrays():
+    cell = CELLS["lstm"]()
+    model = weights_for("torch", cell, params_of(cell), at="rnn") | {"norm.num_batches_tracked": np.array(3), "name": "model"}
+    assert bits(params_from("torch", cell, model, at="rnn")) == bits(params_of(cell))
+    with pytest.raises(ValueError, match="got a object .*params_from_onnx"):
+        params_from("onnx", cell, object())
+
+
 def test_a_second_bias_is_added_and_a_missing_one_is_zero():
     cell, weights = CELLS["gru, reset after"](), None
     weights = weights_for("torch", cell, params_of(cell))
@@ -135,7 +186,7 @@ WEIGHTS = weights_for("torch", lstm(3, 4), random_params(jax.eval_shape(lstm(3, 
             r"weight_ih_l0 must have the shape \[16, 3\], and has \[3, 16\]",
         ),
         (WEIGHTS | {"bias_ih_l0": "b"}, "bias_ih_l0 must be an array of floating-point numbers; got str"),
-        (WEIGHTS | {"bias_ih_l0": np.arange(16)}, "bias_ih_l0 must be an array of floating-point numbers"),
+        (WEIGHTS | {"bias_ih_l0": np.arange(16)}, "bias_ih_l0 must be an array of floating-point numbers; got int64"),
         (
             weights_for("keras", lstm(3, 4), lstm(3, 4).init(jax.random.key(0))),
             "weight_ih_l0 .* is missing.*0 .* belongs to nothing",

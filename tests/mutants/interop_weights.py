@@ -56,7 +56,13 @@ MUTANTS = (
         'found.get(("bias", gate), 0.0)',
         _WEIGHTS,
     ),
-    Mutant("extra arrays are left unnamed", "interop/_weights.py", "    if not others:\n", "    if others:\n", _WEIGHTS),
+    Mutant(
+        "extra arrays are left unnamed",
+        _PLACES,
+        "for place in places)] if others else left",
+        "for place in places)] if others else []",
+        _WEIGHTS,
+    ),
     Mutant(
         "half of the biases will do",
         "interop/_weights.py",
@@ -65,7 +71,11 @@ MUTANTS = (
         _WEIGHTS,
     ),
     Mutant(
-        "shapes are not compared", "interop/_weights.py", "elif jnp.shape(tensors[name]) != wanted:", "elif False:", _WEIGHTS
+        "shapes are not compared",
+        "interop/_weights.py",
+        "(shape := jnp.shape(as_array(name, tensors[name]))) != wanted",
+        "(shape := wanted) != wanted",
+        _WEIGHTS,
     ),
     Mutant(
         "backward layers of torch bear the forward name",
@@ -97,7 +107,13 @@ MUTANTS = (
     Mutant(
         "an .npz may hold objects", "interop/_files.py", "allow_pickle=False) as file", "allow_pickle=True) as file", _FILES
     ),
-    Mutant("files are overwritten", "interop/_files.py", "    if path.exists():\n", "    if False:\n", (*_FILES, *_CONVERT)),
+    Mutant(
+        "files are overwritten",
+        "interop/_files.py",
+        "    if path.exists() or path.is_symlink():\n",
+        "    if False:\n",
+        (*_FILES, *_CONVERT),
+    ),
     Mutant(
         "a file of another library is believed",
         "interop/_files.py",
@@ -105,15 +121,20 @@ MUTANTS = (
         "False",
         (*_FILES, *_CONVERT),
     ),
-    Mutant("half a file stays", "interop/_files.py", "        temporary.unlink(missing_ok=True)\n", "        pass\n", _FILES),
     Mutant(
         "ONNX's linear_before_reset is not looked at",
         "interop/_onnx_read.py",
-        "if name in wanted and value != wanted[name]:",
-        "if name == 'hidden_size' and value != wanted[name]:",
+        "if name in wanted and _lower(value) != _lower(wanted[name]) and",
+        "if name == 'hidden_size' and value != wanted[name] and",
         _ONNX,
     ),
-    Mutant("ONNX's initial state is not looked at", "interop/_onnx_read.py", "constants[given].any()", "False", _ONNX),
+    Mutant(
+        "ONNX's initial state is not looked at",
+        "interop/_onnx_read.py",
+        "if given.get(name) and not graph.is_zero_or_given(given[name]):",
+        "if False:",
+        _ONNX,
+    ),
     Mutant(
         "directions of ONNX come in the wrong order", "interop/_onnx_write.py", "perm=[0, 2, 1, 3]", "perm=[0, 2, 3, 1]", _ONNX
     ),
@@ -122,6 +143,48 @@ MUTANTS = (
         "interop/__main__.py",
         "with jax.enable_x64(True):",
         "if True:",
+        _CONVERT,
+    ),
+    Mutant(
+        "other layers at a place are left out",
+        _PLACES,
+        "for place in places)] if others else left",
+        "for place in ())] if others else left",
+        _WEIGHTS,
+    ),
+    Mutant("names may collide", _PLACES, "if names.count(name) > 1", "if names.count(name) > 9", _WEIGHTS),
+    Mutant(
+        "sums are taken in the dtype of the weights",
+        _BLOCKS,
+        "array.astype(_wide(array.dtype, like[block].dtype))",
+        "array",
+        _WEIGHTS,
+    ),
+    Mutant("a pickle may build what it likes", "interop/_torch_files.py", ", pickle.BUILD[0]: load_build", "", _FILES),
+    Mutant("a compressed checkpoint is read", "interop/_torch_files.py", "!= zipfile.ZIP_STORED", "== 99", _FILES),
+    Mutant(
+        "a checkpoint may have any number of names", "interop/_torch_files.py", "if len(tensors) == MOST:", "if False:", _FILES
+    ),
+    Mutant(
+        "operators of ONNX need not read each other",
+        "interop/_onnx_read.py",
+        'graph.source(given["X"]) != before.output[0]',
+        "False",
+        _ONNX,
+    ),
+    Mutant(
+        "a learned initial state counts as zeros",
+        "interop/_onnx_graph.py",
+        "return not self.constants[name].any()",
+        "return True",
+        _ONNX,
+    ),
+    Mutant("the first form of the GRU that fits is taken", "interop/__main__.py", "if len(found) > 1:", "if False:", _CONVERT),
+    Mutant(
+        "the first array gives the dtype of all",
+        "interop/__main__.py",
+        "max(dtypes, key=lambda dtype: dtype.itemsize)",
+        "dtypes[0]",
         _CONVERT,
     ),
 )

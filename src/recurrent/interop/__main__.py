@@ -12,17 +12,24 @@ import onnx
 
 from recurrent import cells
 from recurrent.interop._files import READABLE, WRITABLE, check_new, load_weights, save_weights, whole
+from recurrent.interop._layouts import LAYOUTS, LIBRARIES
 from recurrent.interop._networks import Network
-from recurrent.interop._onnx_read import arrays_of_model, load_onnx, sizes_of_model
+from recurrent.interop._onnx_read import arrays_of_model, load_onnx, params_from_onnx, sizes_of_model
 from recurrent.interop._onnx_write import onnx_model
-from recurrent.interop._places import LIBRARIES, sizes_in
+from recurrent.interop._places import places_in, sizes_in
 from recurrent.interop._report import explain
 from recurrent.interop._weights import params_from, weights_for
 from recurrent.layers import bidirectional, scanned, serial
 from recurrent.types import Cell, Params
 
-KINDS = {"elman": ("elman",), "lstm": ("lstm",), "gru": ("gru, reset after", "gru, reset before")}
-"""What a word on the command line may mean; the weights decide."""
+KINDS = {
+    "elman": ("elman",),
+    "lstm": ("lstm",),
+    "gru": ("gru, reset after", "gru, reset before"),
+    "gru-after": ("gru, reset after",),
+    "gru-before": ("gru, reset before",),
+}
+"""What a word on the command line may mean; the weights decide, or nothing is done."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,56 +38,81 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         with jax.enable_x64(True):  # float64 weights stay float64
             print(convert(options))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 
 def convert(options: argparse.Namespace) -> str:
-    """Converts one file, and returns what went where. The target is written last, when all else has worked."""
+    """Converts one file, and returns what went where. The target is written last, when all else has worked, and read back."""
     source, target, to = Path(options.source), Path(options.target), options.to
     check_new(target)
     if (target.suffix == ".onnx") != (to == "onnx") or target.suffix not in (*WRITABLE, ".onnx"):
         raise ValueError(f"{target}: --to onnx writes .onnx, and all others write {' or '.join(WRITABLE)}")
+    if to == "onnx" and options.target_at:
+        raise ValueError("--target-at has no meaning for a model of ONNX, which holds the converted layers alone: leave it out")
     network, params, read = _read(source, options)
-    written = weights_for(to, network, params, at=options.target_at)
-    again = params_from(to, network, written, at=options.target_at)
+    written = weights_for(to, network, params, at=_place(to, options.target_at))
     if to == "onnx":
         model = onnx_model(network, params)
         with whole(target) as temporary:
             onnx.save(model, temporary)
+        again = params_from_onnx(network, load_onnx(target))
     else:
         save_weights(target, written, to)
-    parts = [f"{source}, {options.library}: {network}", explain(options.library, network, read, options.at)]
-    parts += [f"{target}, {to}:", explain(to, network, written, options.target_at), _difference(params, again)]
+        again = params_from(to, network, load_weights(target, to), at=_place(to, options.target_at))
+    note = (
+        f"; its activation, which is not in the weights, is taken for {options.activation}" if options.cell == "elman" else ""
+    )
+    parts = [f"{source}, {options.library}: {network}{note}"]
+    parts += [explain(options.library, network, read, _place(options.library, options.at))]
+    parts += [f"{target}, {to}:", explain(to, network, written, _place(to, options.target_at)), _difference(params, again)]
     return "\n".join(parts)
 
 
 def _read(source: Path, options: argparse.Namespace) -> tuple[Network, Params, Mapping[str, Any]]:
     """The network that a file belongs to, its params, and the arrays they were read from."""
-    model = load_onnx(source) if source.suffix == ".onnx" else None
-    if (model is not None) != (options.library == "onnx"):
+    if (source.suffix == ".onnx") != (options.library == "onnx"):
         raise ValueError(f"{source}: --from onnx reads .onnx, and all others read {', '.join(READABLE)}")
-    arrays = {} if model is not None else load_weights(source, options.library)
-    problems = []
-    for kind in KINDS[options.cell]:
+    model = load_onnx(source) if options.library == "onnx" else None
+    arrays = load_weights(source, options.library) if model is None else {}
+    kinds = [kind for kind in KINDS[options.cell] if kind in LAYOUTS[options.library]]
+    found, problems = [], [f"{options.library} has no {options.cell}"] if not kinds else []
+    for kind in kinds:
         try:
-            sizes = sizes_of_model(model) if model is not None else _sizes(options, kind, arrays)
-            network = _network(kind, sizes, options)
-            read = arrays if model is None else arrays_of_model(network, model)
-            return network, params_from(options.library, network, read, at=options.at), read
+            found.append(_as_kind(kind, arrays, model, options))
         except ValueError as error:
             problems.append(str(error))
-    raise ValueError("; or, ".join(dict.fromkeys(problems)))
+    if len(found) > 1:
+        raise ValueError(
+            f"{source} fits both forms of the GRU: say --cell gru-after, or gru-before, for the reset gate's place"
+        )
+    if not found:
+        raise ValueError("; or, ".join(dict.fromkeys(problems)))
+    return found[0]
 
 
-def _sizes(options: argparse.Namespace, kind: str, arrays: Mapping[str, Any]) -> tuple[int, int, Any]:
-    path = ("0",) * (options.layers > 1) + ("forward",) * options.bidirectional
-    return sizes_in(options.library, kind, arrays, options.at[0] if options.at else None, path)
+def _as_kind(kind: str, arrays: Mapping[str, Any], model: Any, options: argparse.Namespace) -> Any:
+    """As `_read`, for one kind of cell."""
+    library, at = options.library, _place(options.library, options.at)
+    if model is not None:
+        sizes = sizes_of_model(model)
+        arrays = arrays_of_model(_network(kind, *sizes, "float32", options), model)
+    else:
+        path = ("0",) * (options.layers > 1) + ("forward",) * options.bidirectional
+        sizes = sizes_in(library, kind, arrays, options.at[0] if options.at else None, path)
+    shape = _network(kind, *sizes, "float32", options)
+    names = [name for place in places_in(library, shape, at, arrays) for name in place.names.values()]
+    dtypes = [np.dtype(arrays[name].dtype) for name in names if name in arrays]
+    network = _network(kind, *sizes, max(dtypes, key=lambda dtype: dtype.itemsize).name, options)
+    return network, params_from(library, network, arrays, at=at), arrays
 
 
-def _network(kind: str, sizes: tuple[int, int, Any], options: argparse.Namespace) -> Network:
-    width, hidden, dtype = *sizes[:2], np.dtype(sizes[2]).name
+def _place(library: str, at: list[str] | None) -> Any:
+    """Paths as the library takes them: one for a whole module of torch, one for each cell elsewhere."""
+    return at[0] if at is not None and len(at) == 1 else at
 
+
+def _network(kind: str, width: int, hidden: int, dtype: str, options: argparse.Namespace) -> Network:
     def cell(features: int) -> Cell:
         if kind == "elman":
             return cells.elman(features, hidden, activation=options.activation, param_dtype=dtype)
@@ -98,10 +130,10 @@ def _network(kind: str, sizes: tuple[int, int, Any], options: argparse.Namespace
 
 
 def _difference(params: Params, again: Params) -> str:
-    pairs = zip(jax.tree.leaves(params), jax.tree.leaves(again), strict=True)
-    worst = max(float(np.max(np.abs(np.asarray(a) - np.asarray(b)), initial=0.0)) for a, b in pairs)
-    if worst == 0:
+    pairs = [tuple(map(np.asarray, pair)) for pair in zip(jax.tree.leaves(params), jax.tree.leaves(again), strict=True)]
+    if all(a.tobytes() == b.tobytes() for a, b in pairs):
         return "read back, the weights are the same bit for bit"
+    worst = max(float(np.max(np.abs(a.astype(np.float64) - b.astype(np.float64)), initial=0.0)) for a, b in pairs)
     return f"read back, the weights differ by at most {worst:.1e}: a bias that the library adds to when it runs was rounded"
 
 
@@ -129,11 +161,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--at",
-        nargs="+",
+        action="append",
         metavar="NAME",
         help="where the weights lie among others, such as encoder.lstm; for flax, haiku and equinox one path for each cell",
     )
-    command.add_argument("--target-at", nargs="+", metavar="NAME", help="likewise, for the names that are written")
+    command.add_argument("--target-at", action="append", metavar="NAME", help="likewise, for the names that are written")
     return parser
 
 

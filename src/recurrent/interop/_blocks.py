@@ -41,10 +41,16 @@ def read_blocks(layout: Layout, like: Blocks, tensors: Mapping[str, Array]) -> B
     for tensor in layout.tensors:
         if tensor.name in tensors:
             for block, array in _cut(tensor, layout, like, tensors[tensor.name]):
+                array = array.astype(_wide(array.dtype, like[block].dtype))
                 found[block] = found[block] + array if block in found else array
     for gate, constant in layout.added:
         found["bias", gate] = found.get(("bias", gate), 0.0) + constant
     return {block: jnp.broadcast_to(found.get(block, 0.0), s.shape).astype(s.dtype) for block, s in like.items()}
+
+
+def _wide(*dtypes: Any) -> Any:
+    """Where sums are taken, whatever weights are stored in: float64 for one of float64, float32 for all others."""
+    return jnp.float64 if any(jnp.finfo(dtype).bits == 64 for dtype in dtypes) else jnp.float32
 
 
 def write_blocks(layout: Layout, blocks: Blocks) -> dict[str, Array]:

@@ -95,6 +95,7 @@ def _onnx(gates: str, bias: str, negated: str = "", more: tuple[str, ...] = (), 
 
 
 _LINEN_LSTM = _by_gate({gate: gate for gate in "ifgo"}, tuple(f"h{gate}/bias b:{gate}" for gate in "ifgo"))
+_HAIKU_VANILLA = _layout("linear/w U:h", "linear_1/w W:h", "linear/b b:h", "linear_1/b b:h", activations=("relu",))
 
 LAYOUTS: dict[str, dict[str, tuple[Layout, ...]]] = {
     "recurrent": {
@@ -133,7 +134,7 @@ LAYOUTS: dict[str, dict[str, tuple[Layout, ...]]] = {
         "gru, reset after": (_layout("dense_i/kernel U:rzn", "dense_h/kernel W:rzn", "dense_i/bias b:rzn", negated="z"),),
     },
     "haiku": {
-        "elman": (_layout("linear/w U:h", "linear_1/w W:h", "linear/b b:h", "linear_1/b b:h", activations=("relu",)),),
+        "elman": (_HAIKU_VANILLA, _HAIKU_VANILLA._replace(tensors=_HAIKU_VANILLA.tensors[:3])),
         "lstm": (_layout("linear/w U:igfo / W:igfo", "linear/b b:igfo", added=(("f", 1.0),)),),
         "gru, reset before": (_layout("w_i U:zrn", "w_h W:zrn", "b b:zrn"),),
     },
@@ -151,8 +152,9 @@ LAYOUTS: dict[str, dict[str, tuple[Layout, ...]]] = {
         "gru, reset after": (_onnx("zrn", "b:zrnzr s:n", negated="z"),),
     },
 }
-"""By library and kind of cell. Where there are two, the library has two modules, and what is written is the first."""
+"""By library and kind of cell. Where there are two, the library has two modules or an option, and the first one is written."""
 
+LIBRARIES = tuple(LAYOUTS)
 _AFTER = 'resets after the product, and weights of one form are of no use in the other: train gru(..., reset="after")'
 REASONS = {
     **{(library, "gru, reset before"): f"{library} {_AFTER}" for library in ("torch", "linen", "nnx", "equinox")},

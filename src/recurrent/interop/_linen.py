@@ -6,6 +6,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.core import FrozenDict
+from flax.errors import InvalidRngError
 from jax import Array
 
 from recurrent import checks
@@ -16,10 +18,10 @@ from recurrent.interop._modules import (
     as_layer,
     check_network,
     entries,
-    params_like,
     params_of,
     state_of,
 )
+from recurrent.interop._networks import drawn_shapes
 from recurrent.made import remembered
 from recurrent.types import Cell, Layer, PyTree, State
 
@@ -44,7 +46,7 @@ class LinenNetwork(nn.Module):
                 drawn.update(_partitioned(entries(self.network.init(self.make_rng("params"))), self.sharding))
             return drawn[name]
 
-        like = params_like(self.network)
+        like = drawn_shapes(self.network)
         held = {name: self.variable("params", name, draw, name).value for name in entries(like)}
         params = params_of(held, like)
         self.params_given = lambda: params  # as an attribute of its own, linen would freeze the dicts in it
@@ -89,7 +91,8 @@ def as_linen(network: Cell | Layer, *, sharding: Sharding = NOT_SHARDED, name: s
         another network.
     """
     check_network("as_linen", network, sharding)
-    return LinenNetwork(network, sharding, name=name)
+    hashable = FrozenDict({path: tuple(axes) for path, axes in sharding.items()})
+    return LinenNetwork(network, hashable, name=name)
 
 
 def _partitioned(held: Mapping[str, Any], sharding: Sharding) -> Any:
@@ -141,4 +144,11 @@ def from_linen(module: nn.RNNCellBase, input_size: int) -> Cell:
             f"from_linen: a cell is a pure function of params and state; {type(module).__name__} also has {sorted(others)}: "
             "keep them in the carry"
         )
+    shapes = jax.eval_shape(variables, jax.random.key(0)).get("params", {})
+    try:
+        jax.eval_shape(lambda params: step(params, initial_state(params), jnp.zeros(input_size)), shapes)
+    except InvalidRngError as error:
+        raise ValueError(
+            f"from_linen: {type(module).__name__} draws random numbers in its step; keep a key in the carry"
+        ) from error
     return Cell(lambda key: variables(key).get("params", {}), initial_state, step)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax.core import FrozenDict
 
 from recurrent import pytrees
+from recurrent.interop._networks import drawn_shapes
 from recurrent.interop._plain import named_leaves, path, plain, structured
 from recurrent.layers import scanned
 from recurrent.types import Cell, Layer, Params, PyTree, State
@@ -22,7 +23,7 @@ def check_network(name: str, network: Any, sharding: Sharding) -> None:
     """Raises ValueError unless it is given a cell or layer, and sharding for parameters that it has."""
     if not isinstance(network, Cell | Layer):
         raise ValueError(f"{name} takes a Cell or a Layer of this package, such as lstm(3, 8); got a {type(network).__name__}")
-    ranks = {path(keys): jnp.ndim(leaf) for keys, leaf in named_leaves(entries(params_like(network))).items()}
+    ranks = {path(keys): jnp.ndim(leaf) for keys, leaf in named_leaves(entries(drawn_shapes(network))).items()}
     for parameter, axes in sharding.items():
         if parameter not in ranks:
             raise ValueError(f"{name}: sharding names {parameter!r}, but the parameters are {', '.join(ranks)}")
@@ -42,11 +43,6 @@ def as_cell(network: Cell | Layer) -> Cell:
 def as_layer(network: Cell | Layer) -> Layer:
     """The network over whole sequences: a cell runs with the explicit backward pass."""
     return scanned(network) if isinstance(network, Cell) else network
-
-
-def params_like(network: Cell | Layer) -> PyTree:
-    """The shapes of the network's params."""
-    return jax.eval_shape(network.init, jax.random.key(0))
 
 
 def entries(params: Params) -> dict[str, Any]:

@@ -62,14 +62,14 @@ def options_of(cell: Cell) -> dict[str, Any]:
     return dict(_recipe(cell).named)
 
 
-def units_of(cell: Cell) -> int:
-    """The hidden size of a cell."""
-    return _recipe(cell).positional[1]
+def widths_of(cell: Cell) -> tuple[int, int | None]:
+    """Units of a cell, and of its projection."""
+    return _recipe(cell).positional[1], options_of(cell).get("projection_size")
 
 
-def drawn_shapes(cell: Cell) -> Params:
-    """Shapes and dtypes of the params of a cell."""
-    return jax.eval_shape(cell.init, jax.random.key(0))
+def drawn_shapes(network: Network) -> Params:
+    """Shapes and dtypes of the params of a network."""
+    return jax.eval_shape(network.init, jax.random.key(0))
 
 
 def gates_of(kind: str, field: str) -> str:
@@ -89,14 +89,13 @@ def layer_and_direction(path: Path) -> tuple[int, str]:
 def check_layers_of_torch(library: str, network: Network) -> None:
     """Raises ValueError unless a network is a stack of equal layers whose directions are joined at every layer."""
     cells = cells_of(network)
-    if any(len(path) > 2 or (len(path) == 2 and path[1] not in DIRECTIONS) for path in cells):
+    if any(len(path) > 2 or (len(path) == 2 and (path[0] in DIRECTIONS or path[1] not in DIRECTIONS)) for path in cells):
         raise ValueError(f"{network}: {library} joins the directions at every layer: take serial(bidirectional(a, b), ...)")
     if any(made.name == "bidirectional" and "merge" in dict(_recipe(made).named) for made in _made(network)):
         raise ValueError(f'{network}: {library} joins the directions by merge="concat" only')
-    sides = {path[-1] if path and path[-1] in DIRECTIONS else None for path in cells}
-    if len({(kind_of(cell), options_of(cell).get("activation"), units_of(cell)) for cell in cells.values()}) > 1 or (
-        None in sides and len(sides) > 1
-    ):
+    alike = {(kind_of(cell), options_of(cell).get("activation"), *widths_of(cell)) for cell in cells.values()}
+    sides = {path[-1] in DIRECTIONS for path in cells if path}
+    if len(alike) > 1 or len(sides) > 1:
         raise ValueError(f"{network}: all layers of a module of {library} are of one kind and size; convert them one by one")
 
 

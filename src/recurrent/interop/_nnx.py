@@ -14,10 +14,10 @@ from recurrent.interop._modules import (
     as_layer,
     check_network,
     entries,
-    params_like,
     params_of,
     state_of,
 )
+from recurrent.interop._networks import drawn_shapes
 from recurrent.made import remembered
 from recurrent.types import Cell, Layer, Params, PyTree, State
 
@@ -58,7 +58,7 @@ class NnxNetwork(nnx.Module):
         return self.network.initial_state(self._params(), batch_shape)
 
     def _params(self) -> Params:
-        return params_of(nnx.to_pure_dict(nnx.state(self, nnx.Param)), params_like(self.network))
+        return params_of(nnx.to_pure_dict(nnx.state(self, nnx.Param)), drawn_shapes(self.network))
 
 
 def as_nnx(network: Cell | Layer, rngs: nnx.Rngs, *, sharding: Sharding = NOT_SHARDED) -> NnxNetwork:

@@ -10,7 +10,7 @@ from recurrent.interop._networks import (
     check_layers_of_torch,
     kind_of,
     options_of,
-    units_of,
+    widths_of,
 )
 from recurrent.types import Cell
 
@@ -31,7 +31,7 @@ DEFAULTS = {
 USUAL = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
 
 
-class Layer(NamedTuple):
+class Operator(NamedTuple):
     """The cells of one operator, by direction.
 
     Attributes:
@@ -43,7 +43,7 @@ class Layer(NamedTuple):
     cells: dict[str, Cell]
 
 
-def layers_of(network: Network) -> Iterator[Layer]:
+def operators_of(network: Network) -> Iterator[Operator]:
     """The operators of a network, from the bottom to the top."""
     check_layers_of_torch("onnx", network)
     layers: dict[tuple[str, ...], dict[str, Cell]] = {}
@@ -51,12 +51,12 @@ def layers_of(network: Network) -> Iterator[Layer]:
         prefix, side = (path[:-1], path[-1]) if path and path[-1] in DIRECTIONS else (path, "")
         layers.setdefault(prefix, {})[side] = cell
     for prefix, cells in layers.items():
-        yield Layer("/".join(prefix), cells)
+        yield Operator("/".join(prefix), cells)
 
 
-def array_name(layer: Layer, side: str, name: str) -> str:
+def array_name(operator: Operator, side: str, name: str) -> str:
     """The name of an array of one direction."""
-    return "/".join(part for part in (layer.prefix, side, name) if part)
+    return "/".join(part for part in (operator.prefix, side, name) if part)
 
 
 def operator_of(cell: Cell) -> str:
@@ -64,17 +64,17 @@ def operator_of(cell: Cell) -> str:
     return OPERATORS[kind_of(cell).split()[0].rstrip(",")]
 
 
-def options_of_operator(layer: Layer) -> dict[str, Any]:
+def options_of_operator(operator: Operator) -> dict[str, Any]:
     """The attributes of the operator that are not the defaults."""
-    cell = next(iter(layer.cells.values()))
-    options: dict[str, Any] = {"hidden_size": units_of(cell)}
-    if len(layer.cells) == 2:
+    cell = next(iter(operator.cells.values()))
+    options: dict[str, Any] = {"hidden_size": widths_of(cell)[0]}
+    if len(operator.cells) == 2:
         options["direction"] = "bidirectional"
     if kind_of(cell) == "gru, reset after":
         options["linear_before_reset"] = 1
     activation = options_of(cell).get("activation", "tanh")
     if activation != "tanh":
-        options["activations"] = [ACTIVATIONS[activation]] * len(layer.cells)
+        options["activations"] = [ACTIVATIONS[activation]] * len(operator.cells)
         if activation == "identity":
-            options |= {"activation_alpha": [1.0] * len(layer.cells), "activation_beta": [0.0] * len(layer.cells)}
+            options |= {"activation_alpha": [1.0] * len(operator.cells), "activation_beta": [0.0] * len(operator.cells)}
     return options

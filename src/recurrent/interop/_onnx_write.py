@@ -8,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from recurrent.interop._networks import Network, drawn_shapes
-from recurrent.interop._onnx_operators import Layer, array_name, layers_of, operator_of, options_of_operator
+from recurrent.interop._onnx_operators import Operator, array_name, operator_of, operators_of, options_of_operator
 from recurrent.interop._weights import weights_for
 from recurrent.types import Params
 
@@ -29,19 +29,21 @@ def onnx_model(network: Network, params: Params, *, lengths: bool = False) -> An
       lengths: the model has a second input, "sequence_lens", int32 `[batch]`.
 
     Raises:
-      ValueError: as `weights_for`.
+      ValueError: as `weights_for`; params of another dtype.
     """
-    layers = list(layers_of(network))
-    arrays = _stacked(layers, weights_for("onnx", network, params))
+    operators = list(operators_of(network))
+    arrays = _stacked(operators, weights_for("onnx", network, params))
+    if arrays[0]["W"].dtype not in (np.float32, np.float64):
+        raise ValueError(f"models of ONNX are written in float32 and float64; got params in {arrays[0]['W'].dtype}")
     dtype = helper.np_dtype_to_tensor_dtype(arrays[0]["W"].dtype)
     nodes, states, given = [], [], "X"
-    for index, layer in enumerate(layers):
-        result = "Y" if index == len(layers) - 1 else f"X_{index + 1}"
-        operator = _operator(index, layer, given, arrays[index], lengths)
-        nodes += [operator, *_join_directions(index, result)]
-        states += operator.output[1:]
+    for index, operator in enumerate(operators):
+        result = "Y" if index == len(operators) - 1 else f"X_{index + 1}"
+        node = _node(index, operator, given, arrays[index], lengths)
+        nodes += [node, *_join_directions(index, result)]
+        states += node.output[1:]
         given = result
-    size = drawn_shapes(next(iter(layers[0].cells.values())))[0].shape[0]
+    size = drawn_shapes(next(iter(operators[0].cells.values())))[0].shape[0]
     inputs = [helper.make_tensor_value_info("X", dtype, ["T", "batch", size])]
     inputs += [helper.make_tensor_value_info("sequence_lens", TensorProto.INT32, ["batch"])] if lengths else []
     outputs = [helper.make_tensor_value_info("Y", dtype, ["T", "batch", None])]
@@ -55,21 +57,21 @@ def onnx_model(network: Network, params: Params, *, lengths: bool = False) -> An
     return model
 
 
-def _stacked(layers: list[Layer], weights: Mapping[str, Any]) -> list[dict[str, np.ndarray]]:
+def _stacked(operators: list[Operator], weights: Mapping[str, Any]) -> list[dict[str, np.ndarray]]:
     """The arrays of every operator, `[directions, ...]`."""
     names = {name.rpartition("/")[2] for name in weights}
     return [
-        {name: np.stack([np.asarray(weights[array_name(layer, side, name)]) for side in layer.cells]) for name in names}
-        for layer in layers
+        {name: np.stack([np.asarray(weights[array_name(operator, side, name)]) for side in operator.cells]) for name in names}
+        for operator in operators
     ]
 
 
-def _operator(index: int, layer: Layer, given: str, arrays: Mapping[str, Any], lengths: bool) -> Any:
-    operator = operator_of(next(iter(layer.cells.values())))
+def _node(index: int, operator: Operator, given: str, arrays: Mapping[str, Any], lengths: bool) -> Any:
+    kind = operator_of(next(iter(operator.cells.values())))
     inputs = [given, f"W_{index}", f"R_{index}", f"B_{index}", "sequence_lens" if lengths else ""]
     inputs += ["", "", f"P_{index}"] if "P" in arrays else []
-    outputs = [f"sides_{index}", f"Y_h_{index}", *([f"Y_c_{index}"] if operator == "LSTM" else [])]
-    return helper.make_node(operator, inputs, outputs, **options_of_operator(layer))
+    outputs = [f"sides_{index}", f"Y_h_{index}", *([f"Y_c_{index}"] if kind == "LSTM" else [])]
+    return helper.make_node(kind, inputs, outputs, **options_of_operator(operator))
 
 
 def _join_directions(index: int, result: str) -> list[Any]:

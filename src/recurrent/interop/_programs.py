@@ -11,6 +11,8 @@ from recurrent.interop._files import check_new, whole
 from recurrent.interop._plain import plain, structured
 from recurrent.types import PyTree
 
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+
 
 def export_program(
     function: Callable[..., Any], *examples: PyTree, platforms: Sequence[str] = ("cpu", "cuda", "tpu")
@@ -28,8 +30,10 @@ def export_program(
       platforms: what the program is compiled for when it is called; none of them need be here.
 
     Raises:
-      ValueError: an argument that is not a tree of arrays, or no platforms.
+      ValueError: an argument that is not a tree of arrays, no platforms or unknown ones.
     """
+    if isinstance(platforms, str) or not set(platforms) <= set(PLATFORMS):
+        raise ValueError(f"export_program: platforms must be a list of {', '.join(PLATFORMS)}; got {platforms!r}")
     if not platforms:
         raise ValueError('export_program: platforms is empty; give some of "cpu", "cuda", "rocm" and "tpu"')
     for leaf in jax.tree.leaves(examples):

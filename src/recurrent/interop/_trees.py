@@ -11,8 +11,20 @@ from recurrent.types import PyTree
 
 
 def named_arrays(weights: PyTree) -> dict[str, Any]:
-    """The arrays of a tree by the names on the way to them, "cell/ii/kernel"; tensors of torch as numpy's."""
-    return {name: _array(name, leaf) for name, leaf in zip(_names_of_leaves(weights), jax.tree.leaves(weights), strict=True)}
+    """The leaves of a tree by the names on the way to them, "cell/ii/kernel".
+
+    Raises:
+      ValueError: what is no tree, or one where two leaves have one name.
+    """
+    names, leaves = _names_of_leaves(weights), jax.tree.leaves(weights)
+    if names == [""]:
+        raise ValueError(
+            f"weights are a dict of arrays by name, a list, or a module that is a pytree; got a {type(leaves[0]).__name__} "
+            "(a model of ONNX goes to params_from_onnx, and of a module of torch its state_dict())"
+        )
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"several leaves are called {', '.join(twice)}")
+    return dict(zip(names, leaves, strict=True))
 
 
 def filled(like: PyTree, weights: Mapping[str, Array]) -> PyTree:
@@ -26,7 +38,8 @@ def filled(like: PyTree, weights: Mapping[str, Array]) -> PyTree:
     names = _names_of_leaves(like)
     if unknown := set(weights) - set(names):
         raise ValueError(
-            f"no leaf is called {', '.join(sorted(unknown))}; the tree has {', '.join(names)}: give `at` to weights_for"
+            f"no leaf is called {', '.join(sorted(unknown))}; the tree has {', '.join(names)}: give `at` to weights_for, "
+            "and leave out biases of 0 that a module does not have"
         )
     leaves, structure = jax.tree.flatten(like)
     for name, leaf in zip(names, leaves, strict=True):
@@ -45,10 +58,12 @@ def _without_box(path: tuple[Any, ...]) -> tuple[Any, ...]:
     return path[:-1] if path and getattr(path[-1], "name", None) == "value" else path
 
 
-def _array(name: str, leaf: Any) -> Any:
+def as_array(name: str, leaf: Any) -> Any:
+    """A leaf as an array; raises ValueError for what is not one of floating-point numbers."""
     if hasattr(leaf, "detach"):  # a tensor of torch, which need not be installed
         leaf = leaf.detach().cpu()
         leaf = (leaf.float() if str(leaf.dtype) == "torch.bfloat16" else leaf).numpy()
     if not hasattr(leaf, "shape") or not jnp.issubdtype(leaf.dtype, jnp.floating):
-        raise ValueError(f"{name} must be an array of floating-point numbers; got {type(leaf).__name__}")
+        found = f"{leaf.dtype}" if hasattr(leaf, "dtype") else type(leaf).__name__
+        raise ValueError(f"{name} must be an array of floating-point numbers; got {found}")
     return leaf

@@ -10,9 +10,9 @@ from jax import Array
 from jax.core import Tracer
 
 from recurrent.interop._blocks import Blocks, blocks_of, fields_of, homeless, read_blocks, tensor_shape, write_blocks
-from recurrent.interop._networks import Network, assemble, kind_of, part_of
-from recurrent.interop._places import Place, places_in
-from recurrent.interop._trees import named_arrays
+from recurrent.interop._networks import Network, assemble, drawn_shapes, kind_of, part_of
+from recurrent.interop._places import Place, places_in, strangers
+from recurrent.interop._trees import as_array, named_arrays
 from recurrent.pytrees import leaf_names
 from recurrent.types import Params, PyTree
 
@@ -27,21 +27,22 @@ def params_from(library: str, network: Network, weights: PyTree, *, at: str | Se
       network: what the weights belong to: `elman`, `lstm`, `gru` or `lstm_variant` (with peepholes or a projection), and
         `scanned`, `serial`, `bidirectional` and `stack` of them. It decides the dtype.
       weights: torch's state dict; keras' list of `get_weights()`; the variables of a cell of flax or haiku as nested dicts; a
-        cell of equinox; `read_onnx(model)`; or a dict by name, as `weights_for` returns it.
+        cell of equinox; or a dict by name, as `weights_for` returns it. (A model of ONNX goes to `params_from_onnx`.)
       at: where the weights lie among others: the prefix of torch's module ("encoder.lstm"), or for flax, haiku and equinox
         one path for each cell of the network, layer by layer, forward before backward ("params/RNN_0/cell"). Without it, cells
         lie at "0/forward" and so on as in the network, and one cell at the top.
 
     Raises:
       ValueError: a network or an activation that the library does not have, with the reason; arrays that are missing, that
-        belong to nothing (unless `at` says that there are others), or have the wrong shape, all by name.
+        belong to nothing (with `at`, only at the places it names), or have the wrong shape, all by name.
     """
     tensors = named_arrays(weights)
     places = places_in(library, network, at, tensors)
     _check_tensors(library, places, tensors, others=at is not None)
     found = {}
     for place in places:
-        arrays = {own: jnp.asarray(tensors[name]) for own, name in place.names.items() if name in tensors}
+        given = {own: name for own, name in place.names.items() if name in tensors}
+        arrays = {own: jnp.asarray(as_array(name, tensors[name])) for own, name in given.items()}
         blocks = read_blocks(place.layout, place.blocks, arrays)
         found[place.path] = fields_of(kind_of(place.cell), blocks, place.shapes)
     return assemble(network, found)
@@ -51,7 +52,7 @@ def weights_for(library: str, network: Network, params: Params, *, at: str | Seq
     """Returns a library's arrays by name, with which its layers compute what the network computes: `params_from` backwards.
 
     `filled` puts them into a module of flax, haiku or equinox. Torch takes them by `load_state_dict` as tensors, keras by
-    `set_weights(list(weights.values()))`, ONNX as `onnx_model`. Of two biases the second is 0.
+    `set_weights(list(weights.values()))`. (`onnx_model` makes a model.) Of two biases the second is 0.
 
     Args:
       library: as for `params_from`.
@@ -75,9 +76,8 @@ def weights_for(library: str, network: Network, params: Params, *, at: str | Seq
 
 def _check_tensors(library: str, places: Sequence[Place], tensors: Mapping[str, Any], *, others: bool) -> None:
     problems = [problem for place in places for problem in _problems(place, tensors)]
-    known = {name for place in places for name in place.names.values()}
-    if not others:
-        problems += [f"{name} {list(jnp.shape(tensors[name]))} belongs to nothing" for name in tensors if name not in known]
+    for name in strangers(library, places, tensors, others=others):
+        problems.append(f"{name} {list(getattr(tensors[name], 'shape', ()))} belongs to nothing")
     if problems:
         raise ValueError(
             f"these are not the weights of {', '.join(str(place.cell) for place in places)} in {library}: {'; '.join(problems)}"
@@ -85,17 +85,14 @@ def _check_tensors(library: str, places: Sequence[Place], tensors: Mapping[str, 
 
 
 def _problems(place: Place, tensors: Mapping[str, Any]) -> Iterator[str]:
-    biases = [place.names[t.name] for t in place.layout.tensors if t.is_bias and t.name in place.names]
+    biases = [place.names[tensor.name] for tensor in place.layout.tensors if tensor.is_bias]
     optional = set() if any(name in tensors for name in biases) else set(biases)
     for tensor in place.layout.tensors:
-        name = place.names.get(tensor.name)
-        if name is None or (name not in tensors and name in optional):
-            continue
-        wanted = tensor_shape(tensor, place.layout, place.blocks)
-        if name not in tensors:
+        name, wanted = place.names[tensor.name], tensor_shape(tensor, place.layout, place.blocks)
+        if name not in tensors and name not in optional:
             yield f"{name} {list(wanted)} is missing"
-        elif jnp.shape(tensors[name]) != wanted:
-            yield f"{name} must have the shape {list(wanted)}, and has {list(jnp.shape(tensors[name]))}"
+        elif name in tensors and (shape := jnp.shape(as_array(name, tensors[name]))) != wanted:
+            yield f"{name} must have the shape {list(wanted)}, and has {list(shape)}"
 
 
 def _check_places(library: str, place: Place, blocks: Blocks) -> None:
@@ -108,7 +105,7 @@ def _check_places(library: str, place: Place, blocks: Blocks) -> None:
 
 
 def _check_params(network: Network, params: Params) -> None:
-    expected = jax.eval_shape(network.init, jax.random.key(0))
+    expected = drawn_shapes(network)
     if jax.tree.structure(params) != jax.tree.structure(expected):
         raise ValueError(
             f"these are not params of {network}: got the structure {jax.tree.structure(params)}; draw them with its init"
