@@ -212,6 +212,19 @@ class Counting(nn.RNNCellBase):
         return jnp.zeros(input_shape)
 
 
+class Dropping(Counting):
+    """A cell that draws random numbers."""
+
+    @nn.compact
+    def __call__(self, carry, x_t):
+        return carry, nn.Dropout(0.5, deterministic=False)(x_t)
+
+
+def test_modules_with_sharding_are_equal_and_hash():
+    assert hash(as_linen(CELL, sharding=SHARDING)) == hash(as_linen(CELL, sharding=dict(SHARDING)))
+    assert as_linen(CELL, sharding=SHARDING) != as_linen(CELL)
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
@@ -233,6 +246,7 @@ class Counting(nn.RNNCellBase):
         (lambda: from_linen(nn.Dense(3), 3), "takes a recurrent cell of linen, such as .*got a Dense"),
         (lambda: from_linen(nn.ConvLSTMCell(3, (2,)), 3), "ConvLSTMCell has 2 feature axes"),
         (lambda: from_linen(Counting(), 3), r"Counting also has \['counts'\]: keep them in the carry"),
+        (lambda: from_linen(Dropping(), 3), "Dropping draws random numbers in its step; keep a key in the carry"),
         (lambda: from_linen(gru(3), 0), "input_size must be a positive integer"),
         (lambda: unroll(from_linen(gru(3), 2), from_linen(gru(3), 2).init(KEY), XS), "from_linen: inputs must have 2 features"),
     ],
