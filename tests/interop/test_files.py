@@ -165,7 +165,7 @@ def test_small_files_do_not_grow(tmp_path):
 
 def test_a_pickle_changes_no_function_of_this_package(tmp_path):
     """BUILD sets attributes on what it is given, such as the defaults of a function."""
-    pickled = b"\x80\x02ctorch._utils\n_rebuild_parameter\n}(U\x0c__defaults__(K\x01tub."
+    pickled = b"\x80\x02ctorch._utils\n_rebuild_parameter\nN}(U\x0c__defaults__K\x01\x85u\x86b."
     archive(tmp_path / "build.pt", pickled)
     load_weights(tmp_path / "build.pt")
     assert _torch_files._rebuild_parameter.__defaults__ is None

@@ -22,7 +22,7 @@ from recurrent.interop._weights import params_from, weights_for
 from recurrent.layers import bidirectional, scanned, serial
 from recurrent.types import Cell, Params
 
-KINDS = {
+KINDS: dict[str, tuple[str, ...]] = {
     "elman": ("elman",),
     "lstm": ("lstm",),
     "gru": ("gru, reset after", "gru, reset before"),

@@ -1,6 +1,6 @@
 """Networks of this package as modules of flax linen, and cells of linen as cells of this package."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -23,7 +23,7 @@ from recurrent.interop._modules import (
 )
 from recurrent.interop._networks import drawn_shapes
 from recurrent.made import remembered
-from recurrent.types import Cell, Layer, PyTree, State
+from recurrent.types import Cell, Layer, Params, PyTree, State
 
 
 class LinenNetwork(nn.Module):
@@ -49,7 +49,8 @@ class LinenNetwork(nn.Module):
         like = drawn_shapes(self.network)
         held = {name: self.variable("params", name, draw, name).value for name in entries(like)}
         params = params_of(held, like)
-        self.params_given = lambda: params  # as an attribute of its own, linen would freeze the dicts in it
+        # as an attribute of its own, linen would freeze the dicts in it
+        self.params_given: Callable[[], Params] = lambda: params
 
     def __call__(
         self,
