@@ -1,5 +1,7 @@
 """Recurrent networks with a softmax readout of one vector per sequence, one of them or a stack."""
 
+import bisect
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -33,6 +35,12 @@ def draw(cell: Cell, key: Array, classes: int, hidden_size: int) -> Network:
 def count(cell: Cell, classes: int, hidden_size: int) -> int:
     """Parameters of a network, with its readout."""
     return count_parameters(jax.eval_shape(lambda key: draw(cell, key, classes, hidden_size), jax.random.key(0)))
+
+
+def closest(candidates: range, target: int, size: Callable[[int], int]) -> int:
+    """The number of units whose size is closest to the target, the smaller of two; the size grows with the units."""
+    above = bisect.bisect_left(candidates, target, key=size)
+    return min(candidates[max(above - 1, 0) : above + 1], key=lambda units: abs(size(units) - target))
 
 
 def draw_all(cell: Cell, keys: Array, classes: int, hidden_size: int) -> Network:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from experiments.common.networks import count
+from experiments.common.networks import closest, count
 from recurrent import Cell, elman, gru
 from recurrent.initializers import chrono, gaussian, orthogonal
 
@@ -46,4 +46,4 @@ def width(family: str, features: int, hidden_size: int) -> int:
     if family == "tanh":
         return hidden_size
     target = size(elman(features, hidden_size), hidden_size)
-    return min(range(1, hidden_size + 1), key=lambda units: abs(size(gru(features, units), units) - target))
+    return closest(range(1, hidden_size + 1), target, lambda units: size(gru(features, units), units))

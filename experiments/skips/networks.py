@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from experiments.common.networks import count
+from experiments.common.networks import closest, count
 from experiments.common.studies import CLASSES
 from recurrent import Cell
 from recurrent.cells import time_skip
@@ -51,7 +51,7 @@ def width(kind: Kind, hidden_size: int) -> int:
     if kind != PLAIN:
         return hidden_size
     target = size(Kind(2), hidden_size)
-    return min(range(hidden_size, 2 * hidden_size), key=lambda units: abs(size(PLAIN, units) - target))
+    return closest(range(hidden_size, 2 * hidden_size), target, lambda units: size(PLAIN, units))
 
 
 def newest(past: Any) -> Any:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from experiments.common.networks import Network, count, hidden, logits_of, mean_loss
+from experiments.common.networks import Network, closest, count, hidden, logits_of, mean_loss
 from experiments.trees.examples import NOTHING, Examples, some_trees
 from recurrent import Cell, unroll
 from recurrent.cells import lstm
@@ -63,9 +63,8 @@ def size(name: str, symbols: int, classes: int, units: int) -> int:
 def width(name: str, symbols: int, classes: int, hidden_size: int) -> int:
     """Units: as given for the sequence, and for trees so many that parameters are as equal as whole units allow."""
     target = size(SEQUENTIAL, symbols, classes, hidden_size)
-    return min(
-        range(-(-hidden_size // 2), hidden_size + 1), key=lambda units: abs(size(name, symbols, classes, units) - target)
-    )
+    units = range(-(-hidden_size // 2), hidden_size + 1)
+    return closest(units, target, lambda units: size(name, symbols, classes, units))
 
 
 def root(name: str, cell: Any, params: Any, read: Inputs, embedded: Array) -> Array:

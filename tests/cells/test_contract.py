@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import floats, perturbed, random_array, relative_error
 from jax import export
-from registry import CELLS, INPUT, KINDS, LINEAR, NOT_A_PLAIN_CELL, VARIANTS, cell_makers
+from registry import CELLS, INPUT, KINDS, LINEAR, NOT_A_PLAIN_CELL, OPTIONS, VARIANTS, cell_makers
 
 import recurrent
 from recurrent import check_gradients, unroll
@@ -44,7 +44,7 @@ def entry(name, *others, slow=False):
     return pytest.param(name, *others, marks=[pytest.mark.xdist_group(name), *[pytest.mark.slow] * slow])
 
 
-every_cell = pytest.mark.parametrize("name", [entry(name) for name in CELLS])
+every_cell = pytest.mark.parametrize("name", [entry(name, slow=name in OPTIONS) for name in CELLS])
 kinds_of_state = pytest.mark.parametrize("name", [entry(name, slow=name not in KINDS) for name in CELLS])
 """For what the driver does with any state: one cell of each kind always, the others with `-m slow`."""
 
@@ -250,11 +250,10 @@ def test_reverse_is_flip_forward_flip(name):
 
 
 def sizes():
-    """Cells at seven steps, in chunks and segments; at one and two steps one cell of each kind of state."""
+    """One cell of each kind of state at one, two and seven steps, in chunks and segments; other cells and lengths are slow."""
     for name in CELLS:
         for batch, num_steps in ((1, 1), (3, 2), (3, 7), (1, 50)):
-            slow = num_steps == 50 or name in VARIANTS or (num_steps < 7 and name not in KINDS)
-            yield entry(name, batch, num_steps, slow=slow)
+            yield entry(name, batch, num_steps, slow=num_steps == 50 or name not in KINDS)
 
 
 @pytest.mark.parametrize(("name", "batch", "num_steps"), list(sizes()))
@@ -283,10 +282,10 @@ def test_explicit_and_checkpointed_gradients_equal_autodiff(name, batch, num_ste
 
 
 @every_cell
-def test_gradients_equal_central_differences(name):
+def test_explicit_gradients_and_central_differences_equal_autodiff(name):
     cell, params, xs, state = setting(name)
     mask, resets = flags()
-    report = check_gradients(cell, params, xs, state, mask=mask, resets=resets, max_entries=6)
+    report = check_gradients(cell, params, xs, state, mask=mask, resets=resets, reverse=True, max_entries=6)
     assert report.passed, str(report)
 
 
@@ -334,7 +333,7 @@ def test_bfloat16_parameters_keep_a_float32_state(name):
 
 
 @kinds_of_state
-@pytest.mark.parametrize("backprop", ["autodiff", "explicit"])
+@pytest.mark.parametrize("backprop", [pytest.param("autodiff", marks=pytest.mark.slow), "explicit"])
 def test_lowers_for_cpu_cuda_and_tpu(name, backprop):
     cell = CELLS[name]()
     params = jax.eval_shape(cell.init, jax.random.key(0))

@@ -1,4 +1,4 @@
-"""Trains a small LSTM on a synthetic stream, to be killed and started again: python train_script.py FOLDER"""
+"""Trains a small LSTM on a synthetic stream, to be killed and started again: python train_script.py FOLDER ..."""
 
 import sys
 from pathlib import Path
@@ -80,4 +80,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for name in sys.argv[1:]:
+        main(Path(name))

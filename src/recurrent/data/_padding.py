@@ -11,7 +11,12 @@ Side = Literal["front", "back"]
 
 
 def pad(
-    sequences: Sequence[np.ndarray], num_steps: int | None = None, *, side: Side = "back", keep: Side = "front", value: float = 0
+    sequences: Sequence[np.ndarray],
+    num_steps: int | None = None,
+    *,
+    side: Side = "back",
+    keep: Side = "front",
+    value: float = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Stacks sequences of different lengths into one time-major array.
 
