@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from recurrent.cells import elman, gru, lstm, lstm_variant
 from recurrent.layers import BidirectionalParams
 from recurrent.made import Made, Recipe
 from recurrent.types import Cell, Layer, Params
@@ -106,7 +107,7 @@ def _made(network: Network) -> Iterator[Network]:
 
 
 _DRAWING = {"kernel_init", "recurrent_init", "bias_init", "forget_bias", "dtype", "param_dtype"}
-_CELLS = {"elman", "lstm", "gru", "lstm_variant"}
+_CELLS = (elman, gru, lstm, lstm_variant)
 
 
 def _recipe(network: Network) -> Recipe:
@@ -118,7 +119,7 @@ def _recipe(network: Network) -> Recipe:
 def _parts(network: Network) -> tuple[Callable[..., Params], dict[str, Network]] | None:
     """What joins the params of the parts of a network, and its parts; None for a cell."""
     recipe = _recipe(network)
-    if network.name in _CELLS:
+    if recipe.factory in _CELLS:
         return None
     if network.name in ("serial", "stack"):
         return lambda *params: params, {str(i): part for i, part in enumerate(recipe.positional)}
