@@ -51,7 +51,7 @@ def convert(options: argparse.Namespace) -> str:
     if to == "onnx" and options.target_at:
         raise ValueError("--target-at has no meaning for a model of ONNX, which holds the converted layers alone: leave it out")
     network, params, read = _read(source, options)
-    written = weights_for(to, network, params, at=_place(to, options.target_at))
+    written = weights_for(to, network, params, at=_place(options.target_at))
     if to == "onnx":
         model = onnx_model(network, params)
         with whole(target) as temporary:
@@ -59,13 +59,13 @@ def convert(options: argparse.Namespace) -> str:
         again = params_from_onnx(network, load_onnx(target))
     else:
         save_weights(target, written, to)
-        again = params_from(to, network, load_weights(target, to), at=_place(to, options.target_at))
+        again = params_from(to, network, load_weights(target, to), at=_place(options.target_at))
     note = (
         f"; its activation, which is not in the weights, is taken for {options.activation}" if options.cell == "elman" else ""
     )
     parts = [f"{source}, {options.library}: {network}{note}"]
-    parts += [explain(options.library, network, read, _place(options.library, options.at))]
-    parts += [f"{target}, {to}:", explain(to, network, written, _place(to, options.target_at)), _difference(params, again)]
+    parts += [explain(options.library, network, read, _place(options.at))]
+    parts += [f"{target}, {to}:", explain(to, network, written, _place(options.target_at)), _difference(params, again)]
     return "\n".join(parts)
 
 
@@ -93,7 +93,7 @@ def _read(source: Path, options: argparse.Namespace) -> tuple[Network, Params, M
 
 def _as_kind(kind: str, arrays: Mapping[str, Any], model: Any, options: argparse.Namespace) -> Any:
     """As `_read`, for one kind of cell."""
-    library, at = options.library, _place(options.library, options.at)
+    library, at = options.library, _place(options.at)
     if model is not None:
         sizes = sizes_of_model(model)
         arrays = arrays_of_model(_network(kind, *sizes, "float32", options), model)
@@ -107,7 +107,7 @@ def _as_kind(kind: str, arrays: Mapping[str, Any], model: Any, options: argparse
     return network, params_from(library, network, arrays, at=at), arrays
 
 
-def _place(library: str, at: list[str] | None) -> Any:
+def _place(at: list[str] | None) -> Any:
     """Paths as the library takes them: one for a whole module of torch, one for each cell elsewhere."""
     return at[0] if at is not None and len(at) == 1 else at
 

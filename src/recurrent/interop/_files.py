@@ -1,4 +1,4 @@
-"""Weights in files: .safetensors, .npz, .onnx, and the state dicts of torch, which can be read only."""
+"""Weights in files: .safetensors, .npz, and the state dicts of torch, which can be read only."""
 
 import contextlib
 import json
