@@ -1,9 +1,11 @@
 """Networks as places for weights: which recurrent cells they have, where, and of which kind."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from recurrent.cells import elman, gru, lstm, lstm_variant
 from recurrent.layers import BidirectionalParams
@@ -70,6 +72,13 @@ def widths_of(cell: Cell) -> tuple[int, int | None]:
 
 def drawn_shapes(network: Network) -> Params:
     """Shapes and dtypes of the params of a network."""
+    return _drawn_shapes(network, jnp.result_type(float))
+
+
+@functools.lru_cache(maxsize=256)
+def _drawn_shapes(network: Network, floats: Any) -> Params:
+    """Traced once: a module of flax asks at every call. `floats` tells whether float64 is available."""
+    del floats
     return jax.eval_shape(network.init, jax.random.key(0))
 
 
