@@ -49,6 +49,7 @@ from experiments.adding.figure import plot
 from experiments.adding.networks import CHRONO, EVERY, IRNN, LSTM, NETWORKS, TANH, TASK, lengths_of, make_setting
 from experiments.adding.scores import SOLVED, best_share, courses_of, updates_to
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import count
 from experiments.common.options import check_counts, check_rates
@@ -102,18 +103,23 @@ class Config:
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Trains all networks at all lengths, each at the rate that it chose at the first length."""
-    rows, curves = [], {"lengths": np.array(config.lengths), "budget": np.array(config.updates)}
-    for name, kind in NETWORKS.items():
-        label = name.replace(",", "").replace(" ", "_")
-        found = part(f"rate_{label}", functools.partial(_choose, config, name))
-        rate, curves[f"choice/{name}"] = float(found["rate"]), found["shares"]
-        for length in lengths_of(config, name):
-            setting = make_setting(config, name, length)
-            for seed in range(config.seeds if kind.judged else config.other_seeds):
-                title = f"{name}, T = {length}, seed {seed}"
-                compute = functools.partial(_train, setting, config.seed + seed, rate, config.updates, title)
-                curves[f"share/{name}/{length}/{seed}"] = part(f"{label}_{length}_{seed}", compute)["shares"]
-            rows.append(_row(name, length, rate, setting, courses_of(curves, name, length)))
+    chosen = part.each("rate", functools.partial(_choose, config), NETWORKS)
+    settings = {(name, length): make_setting(config, name, length) for name in NETWORKS for length in lengths_of(config, name)}
+
+    def training(key):
+        name, length, seed = key
+        rate, label = float(chosen[name]["rate"]), f"{name}, T = {length}, seed {seed}"
+        return _train(settings[name, length], config.seed + seed, rate, config.updates, label)
+
+    seeds = {name: range(config.seeds if kind.judged else config.other_seeds) for name, kind in NETWORKS.items()}
+    trained = part.each("training", training, [(*pair, seed) for pair in settings for seed in seeds[pair[0]]])
+    curves = {"lengths": np.array(config.lengths), "budget": np.array(config.updates)}
+    curves |= {f"choice/{name}": found["shares"] for name, found in chosen.items()}
+    curves |= {f"share/{name}/{length}/{seed}": found["shares"] for (name, length, seed), found in trained.items()}
+    rows = [
+        _row(name, length, float(chosen[name]["rate"]), setting, courses_of(curves, name, length))
+        for (name, length), setting in settings.items()
+    ]
     return Results(rows, _summary(config, curves), curves)
 
 
@@ -198,5 +204,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
-    spreads=("batch_size",),
+    spreads=PARTS,
 )

@@ -42,6 +42,7 @@ from experiments.agreement.scores import best, beyond, difference, ruled, tested
 from experiments.agreement.sentences import MOST, SHORTEST, spelled
 from experiments.agreement.splits import test_sentences
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.parts import Part, compute_now
@@ -54,13 +55,12 @@ def run(config: Config, part: Part = compute_now) -> Results:
     """Chooses a setting of every learner, and measures accuracy by distance and by competing pronouns."""
     _show(config)
     curves = {"distance": np.arange(SHORTEST, config.test_longest + 1)}
-    rows, chosen = [], {}
-    for name, learner in all_learners(config).items():
-        validation = part(f"{name}-trials", lambda of=learner, name=name: tried(config, of, name))["validation"]
-        setting = chosen[name] = learner.settings[best(validation)]
-        found = part(name, lambda of=learner, name=name, setting=setting: tested(config, of, setting, name))
-        curves |= {f"accuracy/{name}": found["accuracy"], f"trials/{name}": validation}
-        about = {"model": name, "chosen": setting, "validation": float(found["validation"].mean())}
+    rows, learners = [], all_learners(config)
+    trials = part.each("trials", lambda name: tried(config, learners[name], name), learners)
+    chosen = {name: learner.settings[best(trials[name]["validation"])] for name, learner in learners.items()}
+    for name, found in part.each("test", lambda name: tested(config, learners[name], chosen[name], name), learners).items():
+        curves |= {f"accuracy/{name}": found["accuracy"], f"trials/{name}": trials[name]["validation"]}
+        about = {"model": name, "chosen": chosen[name], "validation": float(found["validation"].mean())}
         rows.append(about | _summed_up(config, found["accuracy"]))
     for name, rule in HEURISTICS.items():
         curves[f"accuracy/{name}"] = ruled(config, rule)
@@ -116,4 +116,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -34,6 +34,7 @@ feeds differ in nothing else, but they were tried with two learning rates and on
 
 import dataclasses
 import functools
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +45,7 @@ from experiments.captions.figure import plot
 from experiments.captions.networks import FEEDS, Sizes, names_of, train
 from experiments.common import handwritten
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import check_counts
@@ -51,7 +53,7 @@ from experiments.common.parts import Part, compute_now
 from experiments.common.tables import over_seeds
 
 TESTS = ("one digit", "trained numbers", "held-out numbers")
-CLASSIFIER = "softmax regression and a table"
+CLASSIFIER, USUAL = "softmax regression and a table", "most frequent name"
 FINAL = 50
 """Updates at the end whose mean is the training loss."""
 
@@ -193,15 +195,17 @@ def usual_name(data: Data) -> dict[str, Any]:
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Trains and tests both feeds and the baselines on every seed's data."""
-    found: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in (*FEEDS, CLASSIFIER, "most frequent name")}
-    for seed in range(config.seed, config.seed + config.seeds):
-        data = functools.cache(lambda seed=seed: data_of(config, seed))  # drawn only if a part has to be computed
-        for feed in FEEDS:
-            compute = lambda feed=feed, seed=seed, data=data: one_network(config, feed, seed, data())  # noqa: E731
-            found[feed].append(part(f"{feed.replace(' ', '_')}_{seed}", compute))
-        found[CLASSIFIER].append(part(f"classifier_{seed}", lambda data=data: classifier(config, data())))
-        found["most frequent name"].append(part(f"usual_{seed}", lambda data=data: usual_name(data())))
-    return _results(config, found)
+    data = functools.cache(lambda seed: data_of(config, seed))  # drawn only if a part has to be computed
+    models, seeds = (*FEEDS, CLASSIFIER, USUAL), range(config.seed, config.seed + config.seeds)
+
+    def compute(key):
+        model, seed = key
+        if model in FEEDS:
+            return one_network(config, model, seed, data(seed))
+        return classifier(config, data(seed)) if model == CLASSIFIER else usual_name(data(seed))
+
+    parts = part.each("model", compute, itertools.product(models, seeds))
+    return _results(config, {model: [parts[model, seed] for seed in seeds] for model in models})
 
 
 def _results(config: Config, found: dict[str, list[dict[str, np.ndarray]]]) -> Results:
@@ -279,4 +283,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

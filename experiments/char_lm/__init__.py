@@ -201,5 +201,5 @@ EXPERIMENT = Experiment(
     plot=plot,
     check=check,
     single_threaded=False,
-    spreads=("batch_size",),
+    spreads="batch_size",
 )

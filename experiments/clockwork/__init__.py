@@ -34,6 +34,7 @@ import numpy as np
 from experiments.clockwork.figure import plot
 from experiments.clockwork.networks import NETWORKS, Course, draw_targets, train_all
 from experiments.common.checks import Check, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import Interval, of_mean
 from experiments.common.options import check_counts, check_positive, check_rates
@@ -85,13 +86,13 @@ def run(config: Config, part: Part = compute_now) -> Results:
     targets = draw_targets(config, config.seed, config.seeds)
     others = draw_targets(config, config.seed + CHOICE, CHOOSING)
     rows, curves = [], {"targets": targets, "periods": np.array(config.periods)}
+    tried = part.each("choice", lambda name: _errors_of_rates(config, name, others), NETWORKS)
+    rates = {name: {"published": config.rate, "chosen": _best(config, tried[name]["errors"])} for name in NETWORKS}
+    pairs = dict.fromkeys((name, rate) for name, both in rates.items() for rate in both.values())
+    courses = part.each("training", lambda pair: train_all(config, *pair, targets)._asdict(), pairs)
     for name, kind in NETWORKS.items():
-        file = name.replace(" ", "_")
-        found = part(f"choice_{file}", lambda n=name: _errors_of_rates(config, n, others))
-        means = np.nanmean(np.where(np.isfinite(found["errors"]), found["errors"], np.inf), axis=1)
-        chosen = config.learning_rates[int(means.argmin())]
-        for which, rate in (("published", config.rate), ("chosen", chosen)):
-            course = part(f"rate_{rate:g}_{file}", lambda n=name, r=rate: train_all(config, n, r, targets)._asdict())
+        for which, rate in rates[name].items():
+            course = courses[name, rate]
             errors = course["losses"][:, -LAST:].mean(axis=1)
             curves |= {f"error/{which}/{name}": errors, f"course/{which}/{name}": course["losses"].mean(axis=0)}
             curves[f"answer/{which}/{name}"] = course["answer"]
@@ -108,6 +109,12 @@ def run(config: Config, part: Part = compute_now) -> Results:
 def _errors_of_rates(config: Config, name: str, targets: np.ndarray) -> dict[str, np.ndarray]:
     courses: list[Course] = [train_all(config, name, rate, targets) for rate in config.learning_rates]
     return {"errors": np.stack([course.losses[:, -LAST:].mean(axis=1) for course in courses])}
+
+
+def _best(config: Config, errors: np.ndarray) -> float:
+    """The rate of the least mean error, `[rate, target]`; an infinite one or NaN is more than any other."""
+    means = np.nanmean(np.where(np.isfinite(errors), errors, np.inf), axis=1)
+    return config.learning_rates[int(means.argmin())]
 
 
 def ratio(results: Results, which: str, other: str) -> Interval:
@@ -132,4 +139,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

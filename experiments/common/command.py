@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import tyro
 from threadpoolctl import threadpool_limits
 
-from experiments.common import devices
+from experiments.common import devices, processes
 from experiments.common import options as checked
 from experiments.common.checks import Check, verdict
 from experiments.common.devices import Devices
@@ -64,7 +64,7 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> None:
         config, options, asked = _parse(experiment, argv, resume)
         devices.check_division(experiment.name, experiment.spreads, config, asked)
         with ExitStack() as stack:
-            folder = devices.agreed(lambda: _entered(stack, experiment, config, options))
+            folder = processes.agreed(lambda: _entered(stack, experiment, config, options))
             stack.enter_context(_lapack_threads(experiment))
             checks = _run(experiment, config, folder, resumed=options.resume is not None)
     except (ValueError, OSError) as error:
@@ -88,24 +88,24 @@ def _run(experiment: Experiment, config: Any, folder: Path, resumed: bool) -> li
     """Computes, draws and judges; prints what was found."""
     started = time.monotonic()
     try:
-        with devices.quiet():
+        with processes.quiet():
             print(f"{experiment.name}: {experiment.claim}\n({experiment.source})\nwriting to {folder}")
             results = experiment.run(config, Part(folder))
             print(table(results.rows))
         checks = experiment.check(config, results)
         seconds = round(time.monotonic() - started)
         about = {"options": dataclasses.asdict(config), "seconds": seconds, "resumed": resumed}
-        if devices.is_first():
+        if processes.is_first():
             _save(folder, experiment, results, {"checks": [check._asdict() for check in checks], **about})
     except KeyboardInterrupt:
         _stop(f"interrupted; {_how_to_resume(experiment, folder)}", status=130)
     except (ValueError, FloatingPointError, ImportError) as error:
-        if devices.is_first():
+        if processes.is_first():
             remove_if_empty(folder)
         _stop(f"error: {error}")
     except OSError as error:
         _stop(f"error: {error}; make room, then {_how_to_resume(experiment, folder)}")
-    with devices.quiet():
+    with processes.quiet():
         for name, value in results.summary.items():
             print(f"{name}: {short(value, 6)}")
         print(f"figure: {folder / 'figure.png'}", *checks, verdict(checks), sep="\n")
@@ -118,7 +118,7 @@ def _how_to_resume(experiment: Experiment, folder: Path) -> str:
 
 def _stop(message: str, status: int = 1) -> NoReturn:
     print(message, file=sys.stderr)
-    sys.exit(status)
+    devices.leave(status)
 
 
 def _parse(experiment: Experiment, argv: Sequence[str], folder: Path | None) -> tuple[Any, Options, Devices]:
@@ -126,7 +126,7 @@ def _parse(experiment: Experiment, argv: Sequence[str], folder: Path | None) -> 
     saved = None
     if folder is not None:
         try:
-            saved = checked.from_json(experiment.config, devices.agreed(lambda: saved_config(folder)))
+            saved = checked.from_json(experiment.config, processes.agreed(lambda: saved_config(folder)))
         except ValueError as error:
             raise ValueError(f"--resume {folder}: {error}") from error
     default = experiment.config() if saved is None else saved

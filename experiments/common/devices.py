@@ -1,34 +1,48 @@
-"""The devices that a training is spread over, of one process or of several that run the same program.
+"""The devices that an experiment is spread over, of one process or of several that run the same program.
 
-A mesh of one axis holds them. It divides the networks that are trained side by side, or the sequences of every update; all else
-is computed as on one device, by every process for itself. Process 0 alone writes and prints.
+Either each of them computes other parts of the run, such as the networks of other seeds, or the sequences of every update are
+divided among them; all else is computed as on one device, by every process for itself. Process 0 alone prints, and writes all
+but the parts that others compute.
 """
 
-import contextlib
 import dataclasses
 import os
-import pickle
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeVar
+import queue
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Any, NoReturn, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from experiments.common.options import check_counts, option
+from experiments.common.processes import HANDED_ON, handed_on
 
 AXIS = "devices"
+PARTS = "parts"
+"""What is spread if each device computes other parts of a run."""
 SILENCE = 20
 """Seconds without a sign of life after which the other processes count one as dead, and end."""
 PATIENCE = 60
 """Seconds that a process that is done waits for the others."""
 
+SETTINGS: dict[str, Callable[[Any], AbstractContextManager[Any]]] = {
+    "jax_enable_x64": jax.enable_x64,
+    "jax_default_matmul_precision": jax.default_matmul_precision,
+    "jax_numpy_dtype_promotion": jax.numpy_dtype_promotion,
+    "jax_numpy_rank_promotion": jax.numpy_rank_promotion,
+}
+"""What JAX keeps for each thread; those that compute parts take over the settings of the one that started them."""
+
 T = TypeVar("T")
+Item = TypeVar("Item")
 Run = Callable[[Any, Any, Any], tuple[Any, Any]]
 _mesh: Mesh | None = None
+_abandoned = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +50,7 @@ class Devices:
     """Options that say where an experiment is computed, and are no part of it: a run may be resumed on other devices."""
 
     devices: int = 1
-    """Devices of this process that the training is spread over; virtual ones on a CPU. Not all experiments can be."""
+    """Devices of this process that compute at once; virtual ones on a CPU. Not all experiments can be spread."""
     coordinator: str | None = None
     """HOST:PORT of process 0, where several processes that run this same command meet."""
     num_processes: int = 1
@@ -93,40 +107,94 @@ def start(asked: Devices) -> None:
     _mesh = Mesh(np.array(taken).reshape(-1), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def check_division(name: str, spreads: tuple[str, ...], config: Any, asked: Devices) -> None:
-    """Raises ValueError unless the devices divide the options of an experiment that are spread over them."""
-    if asked.total > 1 and not spreads:
+def check_division(name: str, spreads: str | None, config: Any, asked: Devices) -> None:
+    """Raises ValueError unless an experiment can be spread, and devices divide the option that is spread over them."""
+    if asked.total > 1 and spreads is None:
         raise ValueError(
-            f"{name} runs on one device: it does not train, or not in a way that is spread over several; leave --devices and "
-            "--num-processes out (docs/running.md lists the experiments that are)"
+            f"{name} runs on one device, for it trains nothing or measures times; leave --devices and --num-processes out "
+            "(docs/running.md lists the experiments that are spread)"
         )
-    for field in spreads:
-        _check_divides(asked.total, option(field), getattr(config, field))
+    if spreads not in (None, PARTS) and (number := getattr(config, spreads)) % asked.total:
+        raise ValueError(
+            f"{asked.total} devices do not divide {option(spreads)} {number}: give a multiple of {asked.total}, or other "
+            "--devices"
+        )
 
 
-def _check_divides(devices: int, what: str, number: int) -> None:
-    if number % devices:
-        raise ValueError(f"{devices} devices do not divide {what} {number}: give a multiple of {devices}, or other --devices")
+def each(compute: Callable[[Item], T], items: Sequence[Item]) -> list[T]:
+    """Computes every item on one device, as many at once as there are devices; processes take turns, and all get all results.
+
+    Args:
+      compute: `item -> result`, which other processes can be given; called in threads.
+      items: alike in all processes.
+    """
+    if _mesh is None:
+        return [compute(item) for item in items]
+    own, count = jax.process_index(), jax.process_count()
+    found, error = {}, None
+    try:
+        found = _on_own_devices(lambda i: compute(items[i]), range(own, len(items), count))
+    except HANDED_ON as met:
+        if count == 1:
+            raise
+        error = met
+    everything: dict[int, T] = {}
+    for process in range(count):
+        theirs, met = handed_on((found, error), process)
+        error = error or met
+        everything |= theirs
+    if error is not None:
+        raise error
+    return [everything[i] for i in range(len(items))]
+
+
+def _on_own_devices(compute: Callable[[int], T], items: Sequence[int]) -> dict[int, T]:
+    """Deals items to the devices of this process that are free; after an error, or an interrupt, no further ones."""
+    global _abandoned
+    free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    assert _mesh is not None
+    for device in _mesh.local_devices:
+        free.put(device)
+
+    settings = [(context, getattr(jax.config, name)) for name, context in SETTINGS.items()]
+
+    def on_free_device(item: int) -> T:
+        device = free.get()
+        try:
+            with ExitStack() as stack:
+                stack.enter_context(jax.default_device(device))
+                for context, value in settings:
+                    stack.enter_context(context(value))
+                return compute(item)
+        finally:
+            free.put(device)
+
+    pool = ThreadPoolExecutor(free.qsize())
+    running = {item: pool.submit(on_free_device, item) for item in items}
+    try:
+        done, _ = wait(running.values(), return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()  # raises its error
+        return {item: future.result() for item, future in running.items()}
+    except KeyboardInterrupt:
+        _abandoned = True  # threads cannot be interrupted
+        raise
+    finally:
+        pool.shutdown(wait=not _abandoned, cancel_futures=True)
+
+
+def leave(status: int) -> NoReturn:
+    """Ends this process, even if threads of it are still at work."""
+    if _abandoned:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def spread() -> AbstractContextManager[Any]:
     """Where what is compiled runs on all devices."""
     return nullcontext() if _mesh is None else jax.set_mesh(_mesh)
-
-
-def over_stack(mapped: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Gives each device its share of a stack, `[network, ...]`, to a function that treats its members one by one."""
-    if not _size():
-        return mapped
-    shared = PartitionSpec(AXIS)
-    # nothing is exchanged, so there is nothing to be checked, and loops that start from constants would fail the check
-    divided = jax.shard_map(mapped, in_specs=shared, out_specs=shared, check_vma=False)
-
-    def run(stacked: Any) -> Any:
-        _check_divides(_size(), "a stack of", len(jax.tree.leaves(stacked)[0]))
-        return divided(stacked)
-
-    return run
 
 
 def over_rows(run: Run, params: Any, xs: Any, initial_state: Callable[[int], Any]) -> tuple[Any, Any]:
@@ -143,7 +211,6 @@ def over_rows(run: Run, params: Any, xs: Any, initial_state: Callable[[int], Any
     rows = jax.tree.leaves(xs)[0].shape[1]
     if not _size():
         return run(params, xs, initial_state(rows))
-    _check_divides(_size(), "a batch of", rows)
     alike, states, steps = PartitionSpec(), PartitionSpec(AXIS), PartitionSpec(None, AXIS)
     divided = jax.shard_map(run, in_specs=(alike, steps, states), out_specs=(states, steps), check_vma=False)
     return divided(params, xs, initial_state(rows))
@@ -165,40 +232,3 @@ def at_home(tree: Any) -> Any:
 def _size() -> int:
     """Devices of the mesh that is in use where this is called, 0 without one."""
     return jax.sharding.get_abstract_mesh().shape.get(AXIS, 0)
-
-
-def is_first() -> bool:
-    """Whether this process is the one that writes and prints."""
-    return not jax.distributed.is_initialized() or jax.process_index() == 0
-
-
-def agreed(make: Callable[[], T]) -> T:
-    """What process 0 makes, or the ValueError or OSError that it meets, in all processes."""
-    if not jax.distributed.is_initialized():
-        return make()
-    made, error = None, None
-    if is_first():
-        try:
-            made = make()
-        except (ValueError, OSError) as met:
-            error = met
-    made, error = pickle.loads(_from_first(pickle.dumps((made, error))))
-    if error is not None:
-        raise error
-    return made
-
-
-def _from_first(data: bytes) -> bytes:
-    size = int(multihost_utils.broadcast_one_to_all(np.int32(len(data))))
-    given = np.frombuffer(data, np.uint8) if is_first() else np.zeros(size, np.uint8)
-    return np.asarray(multihost_utils.broadcast_one_to_all(given)).tobytes()
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Lets process 0 alone print and show bars."""
-    if is_first():
-        yield
-        return
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        yield

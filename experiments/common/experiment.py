@@ -36,7 +36,7 @@ class Experiment(NamedTuple):
       check: `(config, results) -> list[Check]`, from what the run found alone; empty if its criteria are stated for other
         options.
       single_threaded: start XLA with `SINGLE_THREADED`, unless the user has set XLA_FLAGS.
-      spreads: options whose numbers of networks or sequences are spread over devices, which have to divide them.
+      spreads: over several devices, `PARTS`, or the option that says how many sequences an update takes; None: nothing.
     """
 
     name: str
@@ -47,4 +47,4 @@ class Experiment(NamedTuple):
     plot: Callable[[Results], Any]
     check: Callable[[Any, Results], list[Check]]
     single_threaded: bool = True
-    spreads: tuple[str, ...] = ()
+    spreads: str | None = None

@@ -12,7 +12,6 @@ import optax
 from jax import Array
 from tqdm import tqdm
 
-from experiments.common import devices
 from experiments.common.networks import Network, draw, logits_of
 from experiments.common.training import descend, start
 from recurrent import Cell, clip_by_global_norm, unroll
@@ -56,12 +55,7 @@ def _is_free(params: Any) -> Any:
 
 def outputs_of(cell: Cell, network: Network, batch: Batch) -> Array:
     """The readout of what the cell emits, at every step."""
-
-    def run(network, xs, state):
-        state, ys = unroll(cell, network.cell, xs, state, backprop="explicit")
-        return state, logits_of(network, ys)
-
-    return devices.over_rows(run, network, batch.xs, lambda rows: cell.initial_state(network.cell, (rows,)))[1]
+    return logits_of(network, unroll(cell, network.cell, batch.xs, backprop="explicit")[1])
 
 
 def task_loss(cell: Cell, task: Task, network: Network, batch: Batch) -> Array:
@@ -154,17 +148,15 @@ def solve(
         for i in range(count):
             keys = jax.random.split(jax.random.fold_in(k_updates, i), setting.every)
             # a program is compiled for one length, and serves all settings that differ in their other lengths
-            with devices.spread():
-                state = _advance(setting._replace(lengths=(setting.lengths[chosen[i]],)), state, jnp.float32(rate), keys)
-            network = devices.at_home(state.params)
-            found.append(devices.agreed(functools.partial(_tested, setting, network, jax.random.fold_in(k_tests, i))))
+            state = _advance(setting._replace(lengths=(setting.lengths[chosen[i]],)), state, jnp.float32(rate), keys)
+            found.append(_tested(setting, state.params, jax.random.fold_in(k_tests, i)))
             progress.set_description(label, refresh=False)
             progress.set_postfix(loss=f"{found[-1][0]:.4g}", wrong=f"{found[-1][1]:.3g}")
             progress.update(setting.every)
             if (stop and found[-1][2]) or done(np.array(found)[:, 0]):
                 break
     losses, errors, passed = (np.array(column) for column in zip(*found, strict=True))
-    return Course(setting.every * np.arange(1, 1 + len(found)), losses, errors, passed, network)
+    return Course(setting.every * np.arange(1, 1 + len(found)), losses, errors, passed, state.params)
 
 
 def _keys(seed: int) -> Array:
@@ -220,4 +212,4 @@ def _advance(setting: Setting, state: Any, rate: Array, keys: Array) -> Any:
         del given
         return setting.objective(setting.cell, setting.task, network, setting.task.sample(key, setting.batch, length))
 
-    return devices.gathered(descend(loss, setting.descent.optimizer(rate), state, (), keys)[0])
+    return descend(loss, setting.descent.optimizer(rate), state, (), keys)[0]

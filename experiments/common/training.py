@@ -11,7 +11,6 @@ import optax
 from jax import Array
 from tqdm import tqdm
 
-from experiments.common import devices
 from experiments.common.sweeping import sweep
 from recurrent import clip_by_global_norm, init_train_state, make_train_step
 from recurrent.train import TrainState
@@ -42,9 +41,8 @@ def train(
     """
     updates = jax.tree.leaves(batches)[0].shape[1]
     init, advance = _trainer(loss_of, updates, warm_up)
-    rate, losses = jnp.float32(learning_rate), []
-    with devices.spread(), tqdm(total=updates, desc=f"{label}: compiling", unit="update", leave=False) as progress:
-        states = init(networks)
+    states, losses, rate = init(networks), [], jnp.float32(learning_rate)
+    with tqdm(total=updates, desc=f"{label}: compiling", unit="update", leave=False) as progress:
         for chunk in _chunks(updates):
             drawn = jax.tree.map(lambda leaf, chunk=chunk: jnp.asarray(leaf[:, chunk]), batches)
             states, found = advance(states, rate, given, drawn)
@@ -52,7 +50,7 @@ def train(
             progress.set_description(label, refresh=False)
             progress.set_postfix(loss=f"{np.median(losses[-1]):.4g}")
             progress.update(len(chunk))
-    return devices.at_home(states.params), np.concatenate(losses, axis=1)
+    return states.params, np.concatenate(losses, axis=1)
 
 
 def train_one(loss_of: LossFn, network: Any, batches: Any, learning_rate: float, label: str, **options: Any):
@@ -119,8 +117,7 @@ def _trainer(loss_of: LossFn, updates: int, warm_up: bool):
     @jax.jit
     def advance(states, learning_rate, given, batches):
         optimizer = falling_adam(learning_rate, updates, warm_up=warm_up)
-        states, losses = sweep(lambda one: descend(loss_of, optimizer, one[0], given, one[1]), (states, batches))
-        return states, devices.gathered(losses)
+        return sweep(lambda one: descend(loss_of, optimizer, one[0], given, one[1]), (states, batches))
 
     return jax.jit(jax.vmap(lambda network: start(network, falling_adam(1.0, updates)))), advance
 

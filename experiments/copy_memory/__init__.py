@@ -37,11 +37,12 @@ that is linear. Three seeds show little of what a fourth would do, and three rat
 """
 
 import dataclasses
-import functools
+import itertools
 
 import numpy as np
 
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import count
 from experiments.common.options import check_counts, check_rates
@@ -98,27 +99,34 @@ class Config:
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Trains all networks; LSTM and tanh choose their learning rates first."""
-    level = TASK.memoryless(config.length)
-    rows, curves = [], {"level": np.array(level), "length": np.array(config.length)}
-    for name in NETWORKS:
-        setting, updates = make_setting(config, name), config.chrono_updates if "chrono" in name else config.updates
-        rates = (config.orthogonal_rate,) if setting.descent.free != 1 else config.learning_rates
-        label = name.replace(",", "").replace(" ", "_")
-        rate = rates[0]
-        if len(rates) > 1:
-            found = part(f"rate_{label}", lambda s=setting, r=rates, n=name: _choose(config, s, r, n, level))
-            rate, curves[f"choice/{name}"] = float(found["rate"]), found["shares"]
-        for seed in range(config.seeds):
-            compute = functools.partial(_train, setting, config.seed + seed, rate, updates, f"{name}, seed {seed}", level)
-            curves[f"share/{name}/{seed}"] = part(f"{label}_{seed}", compute)["shares"]
+    level, settings = TASK.memoryless(config.length), {name: make_setting(config, name) for name in NETWORKS}
+    budgets = {name: config.chrono_updates if "chrono" in name else config.updates for name in NETWORKS}
+    tried = {
+        name: (config.orthogonal_rate,) if setting.descent.free != 1 else config.learning_rates
+        for name, setting in settings.items()
+    }
+    choosing = [name for name, rates in tried.items() if len(rates) > 1]
+    chosen = part.each("rate", lambda name: _choose(config, settings[name], tried[name], name, level), choosing)
+    rates = {name: float(chosen[name]["rate"]) if name in chosen else of[0] for name, of in tried.items()}
+
+    def training(key):
+        name, seed = key
+        return _train(settings[name], config.seed + seed, rates[name], budgets[name], f"{name}, seed {seed}", level)
+
+    trained = part.each("training", training, itertools.product(NETWORKS, range(config.seeds)))
+    curves = {"level": np.array(level), "length": np.array(config.length)}
+    curves |= {f"choice/{name}": found["shares"] for name, found in chosen.items()}
+    curves |= {f"share/{name}/{seed}": found["shares"] for (name, seed), found in trained.items()}
+    rows = []
+    for name, setting in settings.items():
         courses = courses_of(curves, name)
         shares, reached = list(map(best_share, courses)), [_updates_to(course, SOLVED) for course in courses]
         rows.append(
             {
                 "network": name,
                 "parameters": count(setting.cell, TASK.outputs, setting.hidden_size),
-                "rate": rate,
-                "budget": updates,
+                "rate": rates[name],
+                "budget": budgets[name],
                 "best share": min(shares),
                 "worst share": max(shares),
                 "updates to 0.01": f"{np.median(reached):g}",
@@ -168,5 +176,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
-    spreads=("batch_size",),
+    spreads=PARTS,
 )

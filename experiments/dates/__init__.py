@@ -44,7 +44,8 @@ languages share most of their formats, so an unseen combination is not an unseen
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -52,6 +53,7 @@ import numpy as np
 from babel import Locale, UnknownLocaleError
 
 from experiments.common.checks import Check, at_least
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import check_counts, option
@@ -224,20 +226,20 @@ def usual_date(data: Data) -> np.ndarray:
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Trains and tests all models on every seed's data."""
-    found: dict[str, list[dict[str, np.ndarray]]] = {context: [] for context in config.contexts}
-    usual = []
-    for seed in range(config.seed, config.seed + config.seeds):
-        data = functools.cache(lambda seed=seed: data_of(config, seed))  # drawn only if a part has to be computed
-        usual.append(part(f"usual_{seed}", lambda data=data: {"exact": usual_date(data())})["exact"])
-        for context in config.contexts:
-            known = [float(one["learning rate"]) for one in found[context][:1]]
-            compute = functools.partial(_compute, config, context, seed, data, known or config.learning_rates)
-            found[context].append(part(f"{context}_{seed}", compute))
-    return _results(config, found, np.array(usual))
+    data = functools.cache(lambda seed: data_of(config, seed))  # drawn only if a part has to be computed
+    first, *others = seeds = range(config.seed, config.seed + config.seeds)
+    chosen = part.each(
+        "first", lambda context: one_network(config, context, first, data(first), config.learning_rates), config.contexts
+    )
 
+    def compute(key):
+        context, seed = key
+        return one_network(config, context, seed, data(seed), [float(chosen[context]["learning rate"])])
 
-def _compute(config: Config, context: str, seed: int, data: Callable[[], Data], rates: Sequence[float]) -> dict[str, Any]:
-    return one_network(config, context, seed, data(), rates)
+    later = part.each("later", compute, itertools.product(config.contexts, others))
+    usual = part.each("usual", lambda seed: {"exact": usual_date(data(seed))}, seeds)
+    found = {context: [chosen[context], *(later[context, seed] for seed in others)] for context in config.contexts}
+    return _results(config, found, np.array([usual[seed]["exact"] for seed in seeds]))
 
 
 def _results(config: Config, found: dict[str, list[dict[str, np.ndarray]]], usual: np.ndarray) -> Results:
@@ -315,4 +317,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

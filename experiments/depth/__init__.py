@@ -33,7 +33,7 @@ behind. Several stacks, residual ones of 32 layers among them, take the highest 
 """
 
 import dataclasses
-import functools
+import itertools
 from typing import Any
 
 import jax
@@ -41,6 +41,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import Network, from_arrays, mean_loss, to_arrays
 from experiments.common.options import check_counts, option
@@ -119,23 +120,28 @@ def run(config: Config, part: Part = compute_now) -> Results:
     digits = load()
     baseline = part("logistic", lambda: logistic(digits, penalties=len(config.learning_rates)))
     rows, curves, stacks = {}, {}, {}
-    for kind in KINDS:
-        for depth in config.depths:
-            layer = make_stack(kind, digits.training[0].shape[-1], config.width(kind), depth)
-            options = (config, kind, depth, layer, digits)
-            tried = part(f"trials-{kind}-{depth}", lambda options=options: _trials(*options))["validation"]
-            rate = config.learning_rates[best_trial(tried)]
-            saved = part(f"{kind}-{depth}", lambda options=options, rate=rate: _trained(*options, rate))
-            networks = _drawn(config, kind, depth, layer, _seeds(config))
-            stacks[kind, depth] = layer, from_arrays(saved, networks)
-            measured = {name: saved[name] for name in ("accuracy", "validation", "training", "norms")}
-            curves |= {f"{name}/{kind}/{depth}": value for name, value in measured.items()}
-            curves[f"trials/{kind}/{depth}"] = tried
-            rows[kind, depth] = _row(kind, depth, rate, count_used(networks), measured)
-    for kind, depth in to_cut(config, curves):
-        layer, networks = stacks[kind, depth]
-        cutting = functools.partial(lesions.cut_accuracies, layer, networks, digits.test, f"cutting {kind} {depth}")
-        cut = part(f"lesions-{kind}-{depth}", cutting)
+    pixels = digits.training[0].shape[-1]
+    layers: dict[tuple[Kind, int], Layer] = {
+        (kind, depth): make_stack(kind, pixels, config.width(kind), depth)
+        for kind, depth in itertools.product(KINDS, config.depths)
+    }
+    tried = part.each("trials", lambda key: _trials(config, *key, layers[key], digits), layers)
+    rates = {key: config.learning_rates[best_trial(found["validation"])] for key, found in tried.items()}
+    trained = part.each("training", lambda key: _trained(config, *key, layers[key], digits, rates[key]), layers)
+    for (kind, depth), saved in trained.items():
+        layer = layers[kind, depth]
+        networks = _drawn(config, kind, depth, layer, _seeds(config))
+        stacks[kind, depth] = layer, from_arrays(saved, networks)
+        measured = {name: saved[name] for name in ("accuracy", "validation", "training", "norms")}
+        curves |= {f"{name}/{kind}/{depth}": value for name, value in measured.items()}
+        curves[f"trials/{kind}/{depth}"] = tried[kind, depth]["validation"]
+        rows[kind, depth] = _row(kind, depth, rates[kind, depth], count_used(networks), measured)
+
+    def cut_accuracies(key):
+        (kind, depth), (layer, networks) = key, stacks[key]
+        return lesions.cut_accuracies(layer, networks, digits.test, f"cutting {kind} {depth}")
+
+    for (kind, depth), cut in part.each("lesions", cut_accuracies, to_cut(config, curves)).items():
         curves[f"lost/{kind}/{depth}"] = cut["whole"][:, None] - cut["without"]
         rows[kind, depth] |= _costs(curves[f"lost/{kind}/{depth}"])
     (_, labels), (_, test_labels) = digits.training, digits.test
@@ -253,4 +259,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -37,6 +37,7 @@ choices are noisy. There is one gated network, no LSTM, and one small size.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -45,6 +46,7 @@ from sklearn.linear_model import LogisticRegression
 
 from experiments.common import handwritten
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import Interval, of_mean
 from experiments.common.options import check_counts, check_rates
@@ -128,17 +130,18 @@ def run(config: Config, part: Part = compute_now) -> Results:
     runs = draw_runs(config, labels)
     digits = Digits(jnp.asarray(images.reshape(-1, 64)), jnp.asarray(labels))
     rows, curves = [], {}
-    for setting in settings(config):
-        for name, kind in NETWORKS.items():
-            label = f"{setting.name}/{name}"
-            found = part(
-                label.replace("/", "-").replace(",", "").replace(" ", "_"),
-                lambda kind=kind, setting=setting, label=label: study(config, kind, setting, digits, runs, label),
-            )
-            units = width(kind.family, setting.features, config.hidden_size)
-            cell = make_cell(kind, setting.features, units, setting.steps + setting.delay)
-            rows.append(_row(setting.reading, setting.delay, name, size(cell, units), found))
-            curves[f"accuracy/{label}"] = found["test"]
+    named = {setting.name: setting for setting in settings(config)}
+
+    def training(key):
+        setting, name = key
+        return study(config, NETWORKS[name], named[setting], digits, runs, f"{setting}/{name}")
+
+    for (reading, name), found in part.each("study", training, itertools.product(named, NETWORKS)).items():
+        kind, setting = NETWORKS[name], named[reading]
+        units = width(kind.family, setting.features, config.hidden_size)
+        cell = make_cell(kind, setting.features, units, setting.steps + setting.delay)
+        rows.append(_row(setting.reading, setting.delay, name, size(cell, units), found))
+        curves[f"accuracy/{reading}/{name}"] = found["test"]
     found = part("logistic", lambda: linear(digits, runs))
     rows.append(_row("all pixels at once", 0, LOGISTIC, 650, found))
     curves[f"accuracy/{LOGISTIC}"] = found["test"]
@@ -198,4 +201,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

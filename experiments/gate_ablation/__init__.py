@@ -36,12 +36,14 @@ adding most variants take the higher rate. Student's intervals do not know that 
 """
 
 import dataclasses
+import itertools
 from typing import Any
 
 import jax
 import numpy as np
 
 from experiments.common.checks import Check, above
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import check_counts, check_rates
@@ -87,15 +89,15 @@ class Config:
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Trains every variant on either task."""
-    key, rows, curves = jax.random.key(config.seed), [], {"chance": np.array(SUMS.chance(LENGTH))}
-    for i, task in enumerate(TASKS):
-        for variant in VARIANTS:
-            label, own = f"{task}, {variant}", jax.random.fold_in(key, i)
-            name = label.replace(",", "").replace(" ", "_")
-            found = part(name, lambda v=variant, t=task, k=own, label=label: study(config, v, t, k, label))
-            curves[f"score/{task}/{variant}"] = found["score"]
-            curves[f"validation/{task}/{variant}"] = found["validation"]
-            curves[f"rate/{task}/{variant}"] = found["rate"]
+    rows, curves = [], {"chance": np.array(SUMS.chance(LENGTH))}
+    keys = {task: jax.random.fold_in(jax.random.key(config.seed), i) for i, task in enumerate(TASKS)}
+
+    def training(key):
+        task, variant = key
+        return study(config, variant, task, keys[task], f"{task}, {variant}")
+
+    for (task, variant), found in part.each("study", training, itertools.product(TASKS, VARIANTS)).items():
+        curves |= {f"{name}/{task}/{variant}": found[name] for name in ("score", "validation", "rate")}
     results = Results(rows, {"networks of each variant": config.networks}, curves)
     rows += [_row(config, results, task, variant) for task in TASKS for variant in VARIANTS] + _baselines()
     for task in TASKS:
@@ -160,4 +162,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

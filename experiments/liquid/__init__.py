@@ -50,9 +50,9 @@ import functools
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from experiments.common.checks import Check, above, at_least
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.parts import Part, compute_now
@@ -79,10 +79,10 @@ CORRELATED, TOLD = 0.5, 0.95
 
 def run(config: Config, part: Part = compute_now) -> Results:
     """Measures separation, then what readouts tell, liquid by liquid."""
-    apart, told = [], []
-    for liquid in tqdm(range(config.liquids), desc="liquids", unit="liquid", leave=False):
-        apart.append(part(f"separation{liquid}", functools.partial(separation, config, liquid)))
-        told.append(part(f"patterns{liquid}", functools.partial(patterns, config, liquid)))
+    apart, told = (
+        list(part.each(name, functools.partial(of, config), range(config.liquids)).values())
+        for name, of in (("separation", separation), ("patterns", patterns))
+    )
     curves = {name: np.stack([one[name] for one in apart], axis=-1) for name in apart[0]}
     shown = ("raster", "input", "inhibitory")
     curves |= {name: np.stack([one[name] for one in told]) for name in told[0] if name not in shown}
@@ -120,4 +120,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -49,6 +49,7 @@ import numpy as np
 from jax import Array
 
 from experiments.common.checks import Check, above, at_least
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import check_counts, check_rates
@@ -106,8 +107,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
     """Trains and scores all networks."""
     rows, curves = [], {}
     training, _, test = splits(config)
-    for name in NETWORKS:
-        found = part(name.replace(" ", "_"), functools.partial(study, config, name))
+    for name, found in part.each("study", functools.partial(study, config), NETWORKS).items():
         curves |= {f"{key}/{name}": values for key, values in found.items()}
         model = make_model(name, config.width, config.hidden_size)
         parameters = count_parameters(jax.eval_shape(model.init, jax.random.key(0)))
@@ -232,4 +232,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -37,6 +37,7 @@ from typing import Any
 import numpy as np
 
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.options import check_counts, check_shares
 from experiments.common.parts import Part, compute_now
@@ -94,8 +95,9 @@ def run(config: Config, part: Part = compute_now) -> Results:
     names = territory_names()
     models = learners(config, names)
     splits = split(names.territories, config.folds, config.seed)
-    folds = [measured(models, names, one, i, config.seed + i, part) for i, one in enumerate(splits)]
-    chosen = Counter(fold.pop("network") for fold in folds)
+    found = part.each("fold", lambda i: measured(models, names, splits[i], i, config.seed + i), range(len(splits)))
+    folds = list(found.values())
+    chosen = Counter(fold.pop("network").item() for fold in folds)
     curves = {name: np.array([fold[name] for fold in folds]) for name in folds[0]}
     rows = [_row(curves, name.removeprefix("test/")) for name in curves if name.startswith("test/")]
     summary: dict[str, Any] = {
@@ -138,4 +140,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from experiments.common.parts import Part
 from experiments.names.data import LANGUAGES, Names
 from experiments.names.scores import CHOSEN, MAJORITY, NGRAMS
 from experiments.names.splits import Split, smaller
@@ -15,15 +14,10 @@ SHARES = (0.125, 0.25, 0.5)
 """Of the training territories, in the learning curve; all of them come last."""
 
 
-def measured(learners: Mapping[str, Learner], names: Names, split: Split, fold: int, seed: int, part: Part) -> dict[str, Any]:
+def measured(learners: Mapping[str, Learner], names: Names, split: Split, fold: int, seed: int) -> dict[str, Any]:
     """Accuracies of every model by name, the learning curve `[share]`, and which network is chosen."""
-    languages, found = names.languages, {}
-    for model, learner in learners.items():
-
-        def tune(learner=learner, model=model):
-            return tuned(learner, split, languages, seed, f"fold {fold + 1}, {model}")
-
-        found[model] = part(f"fold{fold}-{model}".replace(", ", "-").replace(" ", "-"), tune)
+    languages = names.languages
+    found = {model: tuned(learner, split, languages, seed, f"fold {fold + 1}, {model}") for model, learner in learners.items()}
     network = max((model for model in found if model != NGRAMS), key=lambda model: found[model]["validation"].max())
     shown = {**found, CHOSEN: found[network]}
     results: dict[str, Any] = {"network": network, f"test/{MAJORITY}": _majority(languages, split)}
@@ -32,19 +26,14 @@ def measured(learners: Mapping[str, Learner], names: Names, split: Split, fold: 
         results[f"training/{model}"] = accuracy(one["guesses"], languages, split.training)
         results[f"test/{model}"] = accuracy(one["guesses"], languages, split.test)
     compared = {NGRAMS: NGRAMS, CHOSEN: network}
-
-    def learning():
-        rows = [smaller(names.territories, split.training, share, seed) for share in SHARES]
-        curve: dict[str, Any] = {"names": [len(row) for row in rows]}
-        for title, model in compared.items():
-            learner = learners[model]
-            setting = learner.settings[int(found[model]["chosen"])]
-            curve[title] = [accuracy(learner.fit(setting, row, seed), languages, split.test) for row in rows]
-        return curve
-
-    full = {"names": len(split.training), **{title: results[f"test/{title}"] for title in compared}}
-    curve = part(f"fold{fold}-curve", learning)
-    return results | {f"curve/{title}": np.append(curve[title], full[title]) for title in full}
+    rows = [smaller(names.territories, split.training, share, seed) for share in SHARES]
+    results["curve/names"] = np.array([*map(len, rows), len(split.training)])
+    for title, model in compared.items():
+        learner = learners[model]
+        setting = learner.settings[int(found[model]["chosen"])]
+        smaller_parts = [accuracy(learner.fit(setting, row, seed), languages, split.test) for row in rows]
+        results[f"curve/{title}"] = np.array([*smaller_parts, results[f"test/{title}"]])
+    return results
 
 
 def _majority(languages: np.ndarray, split: Split) -> float:

@@ -48,10 +48,12 @@ larger or longer trained one would be; the paper's was. The size of the machine 
 
 import dataclasses
 import functools
+import itertools
 
 import numpy as np
 
 from experiments.common.checks import Check, above, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.networks import count
@@ -132,18 +134,22 @@ def run(config: Config, part: Part = compute_now) -> Results:
     """Chooses the learning rate of each network, trains it, and tries it on longer sequences."""
     config = at_full_size(config, FULL)
     rows, curves = [], {"lengths": lengths(config.longest), "bits": np.array(config.bits), "longest": np.array(config.longest)}
+    chosen = part.each("rate", functools.partial(choose, config), NETWORKS)
+    curves |= {f"choice/{name}/{key}": values for name, found in chosen.items() for key, values in found.items()}
+    rates = {name: float(found["rate"]) for name, found in chosen.items()}
+
+    def training(key):
+        name, i = key
+        return train(config, name, rates[name], config.seed + i)
+
+    for (name, i), found in part.each("training", training, itertools.product(NETWORKS, range(config.seeds))).items():
+        curves |= {f"{key}/{name}/{i}": values for key, values in found.items()}
     for name in NETWORKS:
-        label = name.replace(" ", "_")
-        chosen = part(f"rate_{label}", functools.partial(choose, config, name))
-        curves |= {f"choice/{name}/{key}": values for key, values in chosen.items()}
-        for i in range(config.seeds):
-            found = part(f"{label}_{i}", functools.partial(train, config, name, float(chosen["rate"]), config.seed + i))
-            curves |= {f"{key}/{name}/{i}": values for key, values in found.items()}
         setting = make_setting(config, name)
         about = {"network": name, "parameters": count(setting.cell, config.bits, setting.hidden_size)}
         for length in config.longest * np.array([1, 2, 4]):
             bits, wrong = (of_length(curves, key, name, length) for key in ("cost", "wrong"))
-            row = about | {"rate": float(chosen["rate"]), "length": int(length), "bits to guess": config.bits * int(length)}
+            row = about | {"rate": rates[name], "length": int(length), "bits to guess": config.bits * int(length)}
             rows.append(row | over_seeds("bits per sequence", bits) | {"worst seed": bits.max(), "wrong": wrong.mean()})
     return Results(rows, {"bits of a vector": config.bits, "longest trained": config.longest}, curves)
 
@@ -214,5 +220,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
-    spreads=("batch_size",),
+    spreads=PARTS,
 )

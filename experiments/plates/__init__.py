@@ -39,6 +39,7 @@ import numpy as np
 
 from experiments.common import handwritten
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import check_counts, check_rates
@@ -102,14 +103,14 @@ def run(config: Config, part: Part = compute_now) -> Results:
     rows: list[dict[str, Any]] = []
     curves: dict[str, np.ndarray] = {}
     summary: dict[str, Any] = {"runs": len(runs), "test digits": sum(len(r.split.test) for r in runs[: config.folds])}
-    for name, variants in candidates(config.hidden_size, config.slots).items():
-        found = part(name, lambda variants=variants, name=name: study(config, variants, digits, runs, name))
+    compared = candidates(config.hidden_size, config.slots)
+    for name, found in part.each("study", lambda name: study(config, compared[name], digits, runs, name), compared).items():
         variant = str(found["variant"])
         curves[name] = found["places"]
         about = {
             "model": LABELS[name],
             "chosen": f"{variant}, {found['rate'].item():g}",
-            "parameters": variants[variant].size(),
+            "parameters": compared[name][variant].size(),
         }
         rows.extend(_rows(found["places"], about, "yes"))
         summary[f"{name}, training digits"] = float(found["training"].mean())
@@ -164,4 +165,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -50,6 +50,7 @@ import jax
 import numpy as np
 
 from experiments.common.checks import Check, at_least
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import check_counts, check_rates
@@ -98,9 +99,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
     """Lets networks of each kind read the same streams."""
     key, rows, curves = jax.random.key(config.seed), [], {}
     curves["steps"] = np.array([config.window, config.windows])
-    for network, kind in NETWORKS.items():
-        name = network.replace(" ", "_").replace(",", "")
-        found = part(name, lambda network=network, kind=kind: study(config, kind, key, network))
+    for network, found in part.each("study", lambda name: study(config, NETWORKS[name], key, name), NETWORKS).items():
         rows += _rows(config, network, found)
         curves |= {f"{measure}/{network}": values for measure, values in found.items()}
     results = Results([*rows, *_baselines(config, key)], {"networks of each kind": config.networks}, curves)
@@ -170,4 +169,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -49,6 +49,7 @@ import functools
 import numpy as np
 
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import Interval
 from experiments.common.networks import count
@@ -71,8 +72,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
     """Trains and measures every remedy, then times them side by side."""
     settings = {name: trials.make_setting(config, name) for name in REMEDIES}
     curves = {"remedies": np.array(list(REMEDIES)), "length": np.array(config.length), "updates": np.array(config.updates)}
-    for i, name in enumerate(REMEDIES):
-        found = part(f"remedy_{i:02d}", functools.partial(trials.study, config, name))
+    for name, found in part.each("remedy", functools.partial(trials.study, config), REMEDIES).items():
         curves |= {f"{key}/{name}": values for key, values in found.items()}
     networks = {name: first_network(setting, own_key(config.seed)) for name, setting in settings.items()}
     costs = part("costs", functools.partial(measures.costs, settings, config.length, networks))
@@ -133,5 +133,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
-    spreads=("batch_size",),
+    spreads=PARTS,
 )

@@ -42,6 +42,7 @@ import jax
 import numpy as np
 
 from experiments.common.checks import Check, above, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.parts import Part, compute_now
@@ -56,16 +57,13 @@ def run(config: Config, part: Part = compute_now) -> Results:
     curves["middle"] = np.array(config.middle)
     settings = mackey_glass.settings(config)
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
-        for kind in capacity.KINDS:
-            found = part(
-                f"memory_{kind.replace(', ', '_').replace(' ', '_')}", functools.partial(capacity.by_size, config, kind)
-            )
+        for kind, found in part.each("memory", functools.partial(capacity.by_size, config), capacity.KINDS).items():
             curves[f"memory/{kind}"] = np.array([found[str(size)] for size in config.sizes])
         found = part("memory_by_strength", functools.partial(capacity.by_strength, config))
         curves["memory/strength"] = np.array([found[str(strength)] for strength in config.strengths])
-        for i, setting in enumerate(settings):
-            found = part(f"mackey_glass_{i}", functools.partial(mackey_glass.predict, config, setting))
-            curves |= {f"{key}/{setting.name}": values for key, values in found.items()}
+        predicted = part.each("mackey_glass", lambda i: mackey_glass.predict(config, settings[i]), range(len(settings)))
+        for i, found in predicted.items():
+            curves |= {f"{key}/{settings[i].name}": values for key, values in found.items()}
         found = part("narma", functools.partial(narma.compute, config))
         curves |= {f"narma/{name}": values for name, values in found.items()}
     for kind in capacity.KINDS:
@@ -127,4 +125,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -45,12 +45,13 @@ there as it equals the longer skips in both. Blank steps are a dependency of kno
 tells nothing of depth.
 """
 
-import functools
+import itertools
 
 import numpy as np
 
 from experiments.common import handwritten
 from experiments.common.checks import Check, above, at_least
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import at_full_size, is_default
@@ -78,12 +79,15 @@ def run(config: Config, part: Part = compute_now) -> Results:
     curves = {f"coefficient/{kind.name}": np.array(value) for kind, value in found.items()}
     curves |= {"skips": np.array(config.skips), "blanks": np.array(config.blanks)}
     rows = []
-    for blanks in config.blanks:
-        for kind in compared:
-            compute = functools.partial(study, config, kind, blanks, digits, runs)
-            made = part(f"{kind.name.replace(' ', '_')}_{blanks}", compute)
-            rows.append(_row(kind, blanks, config.hidden_size, found[kind], made))
-            curves |= {f"{name}/{blanks}/{kind.name}": values for name, values in made.items()}
+    named = {kind.name: kind for kind in compared}
+
+    def training(key):
+        blanks, name = key
+        return study(config, named[name], blanks, digits, runs)
+
+    for (blanks, name), made in part.each("study", training, itertools.product(config.blanks, named)).items():
+        rows.append(_row(named[name], blanks, config.hidden_size, found[named[name]], made))
+        curves |= {f"{key}/{blanks}/{name}": values for key, values in made.items()}
     logistic = handwritten.logistic_accuracy()
     curves["logistic"] = np.array(logistic)
     results = Results(rows, {"runs": len(runs), "logistic regression on all pixels at once": logistic}, curves)
@@ -138,4 +142,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -42,11 +42,11 @@ what keeps norms, and a margin is a bound from above as much as one around 1.
 """
 
 import dataclasses
-import functools
 
 import numpy as np
 
 from experiments.common.checks import Check, above, at_least
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_mean
 from experiments.common.options import at_full_size, check_counts, check_full, check_rates, is_default
@@ -102,11 +102,10 @@ def run(config: Config, part: Part = compute_now) -> Results:
     config = at_full_size(config, FULL)
     digits, runs = digits_and_runs(config)
     rows, curves = [], {}
-    for kind in KINDS:
-        compute = functools.partial(study, config, kind, digits, runs)
-        found = part(kind.name.replace(",", "").replace(" ", "_"), compute)
-        rows.append(_row(kind, found))
-        curves |= {f"{name}/{kind.name}": values for name, values in found.items()}
+    kinds = {kind.name: kind for kind in KINDS}
+    for name, found in part.each("study", lambda name: study(config, kinds[name], digits, runs), kinds).items():
+        rows.append(_row(kinds[name], found))
+        curves |= {f"{key}/{name}": values for key, values in found.items()}
     results = Results(rows, {"runs": len(runs)}, curves)
     best = best_interior(results)
     others = {other.name: gain(results, best, other) for other in KINDS if other != best}
@@ -157,4 +156,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -47,11 +47,10 @@ at 256 steps means that nothing was learnt, or that errors added up, shows in th
 two layers of the delta rule can track S3. The widths are small, and equal numbers of units are not equal numbers of parameters.
 """
 
-import functools
-
 import numpy as np
 
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import count
 from experiments.common.options import at_full_size, is_default
@@ -90,9 +89,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
         lengths = lengths_at(task, config.longest)
         results.summary[f"{task}: chance"] = level(WORDS[task], lengths, "nothing")
         results.summary[f"{task}: chance given the parity of the product"] = level(WORDS[task], lengths, "parity")
-    for task, network in PAIRS:
-        name = f"{task}-{network}"
-        found = part(_file(name), functools.partial(study, config, task, network))
+    for (task, network), found in part.each("study", lambda pair: study(config, *pair), PAIRS).items():
         results.curves.update({f"{key}/{task}/{network}": values for key, values in found.items()})
         setting, trained = make_setting(config, task, network), config.lengths[-1]
         result, before = (accuracy(results, task, network, length) for length in (config.longest, trained))
@@ -111,10 +108,6 @@ def run(config: Config, part: Part = compute_now) -> Results:
             }
         )
     return results
-
-
-def _file(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in name)
 
 
 def check(config: Config, results: Results) -> list[Check]:
@@ -145,5 +138,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
-    spreads=("batch_size",),
+    spreads=PARTS,
 )

@@ -33,13 +33,15 @@ more updates may change.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.common.checks import Check, at_least
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_items, of_mean
 from experiments.common.options import check_counts, option
@@ -59,6 +61,7 @@ from experiments.tagging.figure import BASELINE, plot
 from experiments.tagging.networks import NETWORKS, STACKINGS, make_layer, matched_sizes, parameters_of
 from experiments.tagging.scores import accuracy, f1, late, late_accuracy, scores
 from experiments.tagging.training import Functions, compiled, predict, train
+from recurrent import Layer
 
 USUAL = "most frequent class"
 AGAINST = {"delayed": 0.0, "left to right": 0.03, BASELINE: 0.0}
@@ -137,8 +140,9 @@ class Data(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What a trial decides."""
+    """What a trial decides: how a kind of network is trained."""
 
+    kind: str
     rate: float
     delay: int = 0
 
@@ -168,13 +172,30 @@ def run(config: Config, part: Part = compute_now) -> Results:
     """Trains the networks and the baseline, and tests them on other files."""
     data = load(config)
     usual = int(np.bincount(data.training.labels).argmax())
-    reach, said = _baseline(config, data, part)
-    predicted = {USUAL: np.full((1, *data.test.labels.shape), usual), BASELINE: said[None]}
+    windows = part.each("window", functools.partial(_around, config, data), config.reaches)
+    reach = max(windows, key=lambda reach: float(windows[reach]["accuracy"]))
+    predicted = {USUAL: np.full((1, *data.test.labels.shape), usual), BASELINE: windows[reach]["said"][None]}
+    units = matched_sizes(data.symbols, config.embed_size, config.hidden_size)
+    layer = functools.partial(_layer, config, data, units)
+    functions = functools.cache(lambda kind, delay: compiled(layer(kind, delay), config.updates))
+
+    def tried(trials):
+        return part.each("trial", lambda key: trial(config, functions(key.kind, key.delay), data, key), trials)
+
+    def trained(key):
+        kind, seed = key
+        return final(config, functions(kind, chosen[kind].delay), data, chosen[kind], seed)
+
+    chosen = choose(tried(rates_of(config)))
+    chosen |= choose(tried(delays_of(config, chosen["left to right"].rate)))
+    found = part.each("network", trained, itertools.product(NETWORKS, range(config.seed, config.seed + config.seeds)))
     about: dict[str, dict[str, Any]] = {BASELINE: {"reach": reach}}
     losses = {}
-    for kind, units in matched_sizes(data.symbols, config.embed_size, config.hidden_size).items():
-        trials = trials_of(config, kind, about.get("left to right", {}).get("learning rate"))
-        predicted[kind], losses[f"loss/{kind}"], about[kind] = _network(config, data, kind, units, trials, part)
+    for kind in NETWORKS:
+        networks = [one for (of, _), one in found.items() if of == kind]
+        predicted[kind], losses[f"loss/{kind}"] = (np.stack([one[key] for one in networks]) for key in ("said", "loss"))
+        about[kind] = {"units": units[kind], "parameters": parameters_of(layer(kind)), "learning rate": chosen[kind].rate}
+    about["delayed"]["delay"] = chosen["delayed"].delay
     summary = {
         "text": "the standard library" if config.text is None else config.text.name,
         "test characters": data.test.labels.size,
@@ -191,73 +212,45 @@ def run(config: Config, part: Part = compute_now) -> Results:
     return Results([*rows, *_difference_rows(data.test, predicted)], summary, curves | losses)
 
 
-def trials_of(config: Config, kind: str, rate: float | None) -> list[Choice]:
-    """What is tried for a kind of network: learning rates; delays for the delayed one, at the rate of the one that is not."""
-    if kind == "delayed" and rate is not None:
-        return [Choice(rate, delay) for delay in config.delays]
-    return [Choice(one) for one in config.learning_rates]
+def rates_of(config: Config) -> list[Choice]:
+    """What is tried for all kinds of networks but the delayed one: learning rates."""
+    return [Choice(kind, rate) for kind in NETWORKS if kind != "delayed" for rate in config.learning_rates]
 
 
-def choose(trials: Sequence[Choice], accuracy_of: Callable[[Choice], float]) -> Choice:
-    """The trial of highest accuracy on the validation files, the first of equal ones."""
-    return max(trials, key=accuracy_of)
+def delays_of(config: Config, rate: float) -> list[Choice]:
+    """What is tried for the delayed one: delays, at the rate of the one that is not."""
+    return [Choice("delayed", rate, delay) for delay in config.delays]
 
 
-def trial(config: Config, functions: Functions, data: Data, choice: Choice, label: str) -> dict[str, Any]:
+def choose(trials: Mapping[Choice, Mapping[str, Any]]) -> dict[str, Choice]:
+    """The trial of highest accuracy on the validation files for each kind, the first of equal ones."""
+    kinds = dict.fromkeys(choice.kind for choice in trials)
+    of = {kind: [choice for choice in trials if choice.kind == kind] for kind in kinds}
+    return {kind: max(of[kind], key=lambda choice: float(trials[choice]["accuracy"])) for kind in kinds}
+
+
+def trial(config: Config, functions: Functions, data: Data, choice: Choice) -> dict[str, Any]:
     """Accuracy on the validation files of a network whose seed is not used again."""
+    label = f"{choice.kind}, trial of {choice.delay or choice.rate:g}"
     params, _ = train(config, functions, data.training, choice.rate, config.seed + config.seeds, label)
     return {"accuracy": late_accuracy(data.validation.labels, predict(functions, params, data.validation.codes))}
 
 
-def final(config: Config, functions: Functions, data: Data, choice: Choice, seed: int, label: str) -> dict[str, Any]:
+def final(config: Config, functions: Functions, data: Data, choice: Choice, seed: int) -> dict[str, Any]:
     """What a network says of the test files, and its losses in training."""
-    params, losses = train(config, functions, data.training, choice.rate, seed, label)
+    params, losses = train(config, functions, data.training, choice.rate, seed, f"{choice.kind}, seed {seed}")
     return {"said": predict(functions, params, data.test.codes), "loss": losses}
 
 
-def _network(
-    config: Config, data: Data, kind: str, units: int, trials: Sequence[Choice], part: Part
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Predictions `[seed, T, N]` and losses of all seeds of one kind, and what was chosen for it."""
-    name = kind.replace(" ", "_")
-
-    @functools.cache
-    def layer(delay):
-        return make_layer(kind, data.symbols, config.embed_size, units, delay)
-
-    @functools.cache
-    def functions(delay):
-        return compiled(layer(delay), config.updates)
-
-    def accuracy_of(choice):
-        label = f"{kind}, trial of {choice.delay or choice.rate:g}"
-        key = f"trial-{name}-{choice.rate:g}-{choice.delay}"
-        return float(part(key, lambda: trial(config, functions(choice.delay), data, choice, label))["accuracy"])
-
-    chosen = choose(trials, accuracy_of)
-
-    def of_seed(seed):
-        return part(
-            f"{name}-{seed}", lambda: final(config, functions(chosen.delay), data, chosen, seed, f"{kind}, seed {seed}")
-        )  # fmt: skip
-
-    found = [of_seed(seed) for seed in range(config.seed, config.seed + config.seeds)]
-    said, losses = (np.stack([one[key] for one in found]) for key in ("said", "loss"))
-    about = {"units": units, "parameters": parameters_of(layer(0)), "learning rate": chosen.rate}
-    return said, losses, about | ({"delay": chosen.delay} if kind == "delayed" else {})
+def _layer(config: Config, data: Data, units: Mapping[str, int], kind: str, delay: int = 0) -> Layer:
+    return make_layer(kind, data.symbols, config.embed_size, units[kind], delay)
 
 
-def _baseline(config: Config, data: Data, part: Part) -> tuple[int, np.ndarray]:
-    """The reach of highest accuracy on the validation files, and what the network without recurrence says of the test files."""
-
-    def compute(reach):
-        held = [data.validation.codes, data.test.codes]
-        validation, test = predict_from_around(config, data.training, data.symbols, reach, held)
-        return {"accuracy": late_accuracy(data.validation.labels, validation), "said": test}
-
-    found = {reach: part(f"window-{reach}", lambda reach=reach: compute(reach)) for reach in config.reaches}
-    reach = max(found, key=lambda reach: float(found[reach]["accuracy"]))
-    return reach, found[reach]["said"]
+def _around(config: Config, data: Data, reach: int) -> dict[str, Any]:
+    """How right the network without recurrence is on the validation files, and what it says of the test files."""
+    held = [data.validation.codes, data.test.codes]
+    validation, test = predict_from_around(config, data.training, data.symbols, reach, held)
+    return {"accuracy": late_accuracy(data.validation.labels, validation), "said": test}
 
 
 def differences(labels: np.ndarray, predicted: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -325,4 +318,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -50,8 +50,8 @@ import functools
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import of_share
 from experiments.common.options import at_full_size
@@ -67,25 +67,22 @@ def run(config: Config, part: Part = compute_now) -> Results:
     """Chooses a rate per method and length, trains networks with it, and models with Ω on many lengths."""
     sized = at_full_size(config, FULL)
     pairs = [(method, length) for method in METHODS for length in sized.lengths]
-    choices = {
-        (m, n): part(f"rate_{m}_{n}", functools.partial(choose, sized, m, n)) for m, n in tqdm(pairs, "rates", leave=False)
-    }
+    choices = part.each("rate", lambda pair: choose(sized, *pair), pairs)
     rates = {pair: float(chosen["rate"]) for pair, chosen in choices.items()}
-    jobs = {f"{m}_{n}": functools.partial(train, sized, m, n, rates[m, n]) for m, n in pairs}
-    jobs |= {f"untrained_{n}": functools.partial(untrained, sized, n) for n in sized.lengths}
-    trained = {name: part(name, job) for name, job in tqdm(jobs.items(), unit="part", leave=False)}
+    trained = part.each("training", lambda pair: train(sized, *pair, rates[pair]), pairs)
+    trained |= {("untrained", n): untrained(sized, n) for n in sized.lengths}
     many = part("many", functools.partial(many_lengths, sized, rates[REGULARIZED, sized.lengths[-1]]))
     curves = _curves(sized, trained) | {f"many/{name}": values for name, values in many.items()}
     curves |= {f"choice/{m}/{n}/{name}": values for (m, n), found in choices.items() for name, values in found.items()}
     return Results(_rows(sized, curves, rates), _summary(curves), curves)
 
 
-def _curves(config: Config, trained: dict[str, Arrays]) -> Arrays:
+def _curves(config: Config, trained: dict[tuple[str, int], Arrays]) -> Arrays:
     """What was found of every network, `[length, seed]` under `quantity/method`, and what the figure needs besides."""
     curves: Arrays = {"lengths": np.array(config.lengths), "many/factors": np.array(FACTORS)}
     curves |= {f"many/{name}": np.array(value) for name, value in zip(("shortest", "longest"), config.span, strict=True)}
     for method in (*METHODS, "untrained"):
-        of_length = [trained[f"{method}_{length}"] for length in config.lengths]
+        of_length = [trained[method, length] for length in config.lengths]
         curves |= {f"{name}/{method}": np.stack([one[name] for one in of_length]) for name in of_length[0]}
     return curves
 
@@ -150,5 +147,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
-    spreads=("batch_size",),
+    spreads=PARTS,
 )

@@ -51,11 +51,12 @@ leaves far from the root get little gradient is of interest only as far as they 
 no part of them ends.
 """
 
-import functools
+import itertools
 
 import numpy as np
 
 from experiments.common.checks import Check, above, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.options import at_full_size, is_default
 from experiments.common.parts import Part, compute_now
@@ -81,16 +82,19 @@ def run(config: Config, part: Part = compute_now) -> Results:
     rows, curves = [], {f"depth/{name}": measured_depths(make(TOKENS)) for name, make in makers.items()}
     curves["tokens"] = TOKENS
     results = Results(rows, {}, curves)
-    for problem_name, make in MAKE.items():
-        problem = make(config)
+    problems = {name: make(config) for name, make in MAKE.items()}
+
+    def training(key):
+        problem_name, name = key
+        return study(config, problem_name, problems[problem_name], name)
+
+    for (problem_name, name), found in part.each("study", training, itertools.product(MAKE, COMPOSITIONS)).items():
+        curves |= {f"{problem_name}/{name}/{key}": values for key, values in found.items()}
+    for problem_name, problem in problems.items():
         for test, examples in problem.tests.items():
             curves[f"{problem_name}/depths/{test}"] = examples.depths
             for guess, answers in problem.guesses.items():
                 curves[f"{problem_name}/guess/{guess}/{test}"] = answers[test] == examples.answers
-        for name in COMPOSITIONS:
-            file = f"{problem_name}_{name}".replace(" ", "_")
-            found = part(file, functools.partial(study, config, problem_name, problem, name))
-            curves |= {f"{problem_name}/{name}/{key}": values for key, values in found.items()}
         rows += _rows(problem_name, problem, results)
     for stage in ("untrained", "trained"):
         for name in (GIVEN, BALANCED):
@@ -153,4 +157,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
+    spreads=PARTS,
 )

@@ -37,10 +37,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from tqdm import tqdm
 
 from experiments.common import handwritten
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.intervals import Interval, of_mean
 from experiments.common.networks import READOUTS, Network, draw_all, from_arrays, mean_loss, to_arrays, weights_of
@@ -120,9 +120,8 @@ def bias(cell: Cell, network: Network, xs: Array, labels: Array, weights: Array,
 def run(config: Config, part: Part = compute_now) -> Results:
     """Measures linear networks beside the law, then every window on untrained and trained LSTMs, then time and memory."""
     curves: dict[str, np.ndarray] = {"windows": np.array(config.windows)}
-    for window in tqdm(config.windows, desc="linear", unit="window", leave=False):
-        for radius, errors in part(f"linear{window}", lambda window=window: _linear_errors(config, window)).items():
-            curves[f"linear/{radius}/{window}"] = errors
+    for window, found in part.each("linear", functools.partial(_linear_errors, config), config.windows).items():
+        curves |= {f"linear/{radius}/{window}": errors for radius, errors in found.items()}
     images, digits, _, _ = handwritten.split()
     xs, labels = handwritten.read(images, STEPS), jnp.asarray(digits)
     cell = lstm(1, config.hidden_size)
@@ -131,8 +130,7 @@ def run(config: Config, part: Part = compute_now) -> Results:
     stages = dict(zip(STAGES, (networks, from_arrays(saved, networks)), strict=True))
     drawn = np.random.default_rng(config.seed).integers(0, len(labels), (config.batches, config.batch_size))
     measure = functools.partial(_lstm_errors, cell, stages, xs[:, drawn], labels[drawn])
-    for window in tqdm(config.windows, desc="LSTM", unit="window", leave=False):
-        found = part(f"window{window}", lambda window=window: measure(window))
+    for window, found in part.each("LSTM", measure, config.windows).items():
         curves |= {f"{name}/{window}": values for name, values in found.items()}
     first, given = jax.tree.map(lambda leaf: leaf[0], networks), (xs[:, drawn[0]], labels[drawn[0]])
     lengths = (*config.windows, STEPS)
@@ -244,5 +242,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
-    spreads=("networks",),
+    spreads=PARTS,
 )

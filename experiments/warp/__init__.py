@@ -36,10 +36,12 @@ what a Gaussian one loses. Gates have twice the weights: 3,049 parameters with t
 
 import dataclasses
 import functools
+import itertools
 
 import numpy as np
 
 from experiments.common.checks import Check, at_least, at_most
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 from experiments.common.networks import count
 from experiments.common.options import check_counts, check_rates
@@ -96,28 +98,26 @@ def settings(config: Config) -> list[tuple[Form, int]]:
 def run(config: Config, part: Part = compute_now) -> Results:
     """Chooses every network's rates, and trains it at every warp."""
     rows, curves = [], {"warps": np.array(config.warps)}
-    for name in NETWORKS:
-        rates = {}
-        for form in FORMS:
-            found = part(f"rate_{name}_{_file(form)}", functools.partial(choose, config, name, form))
-            rates[form] = float(found["rate"])
-            curves |= {f"choice/{name}/{form}/{key}": values for key, values in found.items()}
-        for form, warp in settings(config):
-            job = functools.partial(train_all, config, name, form, warp, rates[form])
-            trained = part(f"{name}_{_file(form)}_{warp}", job)
-            curves[f"loss/{name}/{form}/{warp}"] = trained["losses"]
-            setting = make_setting(config, name, form, warp)
-            row = {"network": name, "parameters": count(setting.cell, setting.task.outputs, config.hidden_size)}
-            row |= {"form": form, "rate": rates[form], "warp": warp, "loss": float(trained["losses"].mean())}
-            row |= {"best": float(trained["losses"].min()), "worst": float(trained["losses"].max())}
-            rows.append(row | {"updates": float(np.median(trained["updates"]))})
+    choices = part.each("rate", lambda pair: choose(config, *pair), itertools.product(NETWORKS, FORMS))
+    rates = {pair: float(found["rate"]) for pair, found in choices.items()}
+    for (name, form), found in choices.items():
+        curves |= {f"choice/{name}/{form}/{key}": values for key, values in found.items()}
+
+    def training(key):
+        name, form, warp = key
+        return train_all(config, name, form, warp, rates[name, form])
+
+    trained = part.each("training", training, [(name, *setting) for name in NETWORKS for setting in settings(config)])
+    for (name, form, warp), found in trained.items():
+        curves[f"loss/{name}/{form}/{warp}"] = found["losses"]
+        setting = make_setting(config, name, form, warp)
+        row = {"network": name, "parameters": count(setting.cell, setting.task.outputs, config.hidden_size)}
+        row |= {"form": form, "rate": rates[name, form], "warp": warp, "loss": float(found["losses"].mean())}
+        row |= {"best": float(found["losses"].min()), "worst": float(found["losses"].max())}
+        rows.append(row | {"updates": float(np.median(found["updates"]))})
     task = make_setting(config, next(iter(NETWORKS)), *settings(config)[0]).task
     levels = {"chance": task.chance(config.length), "memoryless": task.memoryless(config.length)}
     return Results(rows, levels, curves | {name: np.array(level) for name, level in levels.items()})
-
-
-def _file(form: Form) -> str:
-    return form.replace(" ", "_")
 
 
 def choose(config: Config, name: str, form: Form) -> dict[str, np.ndarray]:
@@ -183,5 +183,5 @@ EXPERIMENT = Experiment(
     run=run,
     plot=plot,
     check=check,
-    spreads=("batch_size",),
+    spreads=PARTS,
 )

@@ -11,10 +11,8 @@ import numpy as np
 
 from experiments.common import devices
 from experiments.common.devices import Devices
-from experiments.common.solving import Descent, Setting, solve
-from experiments.common.sweeping import sweep
-from experiments.common.training import batch_keys, train
-from recurrent import learned_state, lru, lstm, tasks, unroll
+from experiments.common.training import batch_keys, train_one
+from recurrent import learned_state, lru, unroll
 from recurrent.cells import delta_rule, diagonal
 from recurrent.parallel import communicated_bytes, unroll_over_devices
 
@@ -46,28 +44,20 @@ def fit(folder):
     return on_both(run)
 
 
-def stack(folder):
-    """Networks side by side, each on noise of its own."""
+def parts(folder):
+    """Networks of several seeds, each trained on a device of its own."""
     del folder
+    used = set()
 
     def loss_of(network, given, key):
         return jnp.sum((network - given - jax.random.normal(key, (3,))) ** 2)
 
-    networks = jnp.arange(24.0).reshape(8, 3)
-    devices.start(Devices(devices=8))
-    with devices.spread():
-        share = jax.jit(lambda networks: sweep(jnp.sum, networks))(networks).addressable_shards[0].data
-    return {"networks on a device": len(share)} | on_both(
-        lambda _: train(loss_of, networks, batch_keys(0, 8, 4), 0.1, "stack", given=jnp.ones(3))
-    )
+    def trained(seed):
+        found = train_one(loss_of, jnp.zeros(3), batch_keys(seed, 1, 4)[0], 0.1, f"seed {seed}", given=jnp.ones(3))
+        used.update(found[0].devices())
+        return found
 
-
-def one_task(folder):
-    """One network, with a tenth of the batch on each device."""
-    del folder
-    task = tasks.adding()
-    setting = Setting(lstm(task.features, H), task, (10,), Descent("adam", clip=1.0), H, batch=8, every=5, tested=50)
-    return on_both(lambda _: solve(setting, 0, 0.01, 15, "adding")[1:])
+    return on_both(lambda _: devices.each(trained, range(3))) | {"devices": len(used)}
 
 
 def time_axis(folder, variants=(("delta_rule", True, True),)):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.common import devices
+from experiments.common import devices, processes
 from recurrent import fit, init_train_state, lstm, make_optimizer, make_train_step, unroll
 from recurrent.train import Checkpoints
 from recurrent.wrappers import dropout, gaussian_noise
@@ -56,7 +56,7 @@ def train(folder, *, saved=True, batches_at=batches_at):
             checkpoints=Checkpoints(folder / "checkpoints", {}) if saved else None,
             progress=False,
         )
-    if devices.is_first():
+    if processes.is_first():
         np.savez(folder / "parameters.npz", *jax.tree.leaves(devices.at_home(state.params)))
 
 

@@ -66,7 +66,7 @@ def largest_difference(found):
 
 @pytest.fixture(scope="module")
 def eight(tmp_path_factory):
-    return run_eight(tmp_path_factory.mktemp("eight"), "fit", "stack", "time_axis", "traffic")
+    return run_eight(tmp_path_factory.mktemp("eight"), "fit", "parts", "time_axis", "traffic")
 
 
 def test_a_batch_that_is_spread_gives_the_losses_and_parameters_of_one_device(eight):
@@ -74,8 +74,8 @@ def test_a_batch_that_is_spread_gives_the_losses_and_parameters_of_one_device(ei
 
 
 def test_networks_that_are_spread_are_those_of_one_device_bit_for_bit(eight):
-    assert eight["stack"]["networks on a device"] == 1
-    assert largest_difference(eight["stack"]) == 0
+    assert eight["parts"].pop("devices") == 3
+    assert largest_difference(eight["parts"]) == 0
 
 
 def test_time_that_is_spread_gives_the_values_and_gradients_of_the_loop(eight):
@@ -90,9 +90,8 @@ def test_no_more_is_communicated_than_totals_and_gradients(eight):
 
 
 @pytest.mark.slow
-def test_all_ways_to_spread(tmp_path):
-    found = run_eight(tmp_path, "one_task", "time_axis_whole")
-    assert largest_difference(found["one_task"]) < ROUNDING
+def test_all_linear_cells_over_time_that_is_spread(tmp_path):
+    found = run_eight(tmp_path, "time_axis_whole")
     assert largest_difference(found["time_axis_whole"]) < 1e-12
 
 
@@ -161,6 +160,29 @@ def test_an_experiment_of_which_one_process_was_killed_is_resumed_by_both(tmp_pa
     assert len(logs[0]) == len(logs[1]) == 20
     for name in ("loss", "gradient_norm", "validation_loss"):
         np.testing.assert_allclose(logs[0][name], logs[1][name], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_parts_that_a_killed_process_has_saved_are_not_computed_again(tmp_path):
+    options = [ROOT / "tests" / "experiments" / "slow_walk.py", "--steps", 8, "--pause", 1, "--target", -1]
+    assert ended(start(*options, "--output", tmp_path / "one"))[0] == [0]
+    running = both(*options, "--output", tmp_path / "two")
+    deadline = time.monotonic() + LIMIT
+    while not list(tmp_path.glob("two/slow_walk/*/parts/part_[1357].npz")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(running[1].pid, signal.SIGKILL)
+    assert 0 not in ended(*running)[0]
+    (folder,) = tmp_path.glob("two/slow_walk/*")
+    saved = {file.name: file.stat().st_mtime_ns for file in (folder / "parts").iterdir()}
+    assert 0 < len(saved) < 8
+    statuses, outputs = ended(*both(options[0], "--resume", folder))
+    assert statuses == [0, 0], outputs
+    assert "verdict" in outputs[0]
+    assert "slow_walk" not in outputs[1]
+    assert saved.items() <= {file.name: file.stat().st_mtime_ns for file in (folder / "parts").iterdir()}.items()
+    (whole,) = tmp_path.glob("one/slow_walk/*")
+    with np.load(folder / "curves.npz") as found, np.load(whole / "curves.npz") as expected:
+        np.testing.assert_array_equal(found["x"], expected["x"])
 
 
 def both(*options):

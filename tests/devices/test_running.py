@@ -1,7 +1,14 @@
-"""docs/running.md: its blocks run on eight devices, and print what the page says."""
+"""docs/running.md: its blocks run on eight devices, and print what the page says, which is how experiments are spread."""
+
+import re
+from pathlib import Path
 
 from blocks import blocks_of, failures_of
 
+from experiments.__main__ import all_names, load
+from experiments.common.devices import PARTS
+
+ROOT = Path(__file__).parents[2]
 BLOCKS = blocks_of("docs/running.md")
 CHECKS = {
     "A loop of your own": """
@@ -21,3 +28,15 @@ def test_the_blocks_do_what_the_page_says(tmp_path, monkeypatch):
     assert set(BLOCKS) == set(CHECKS)
     failures = failures_of(BLOCKS, CHECKS, tmp_path)
     assert not failures, "\n".join(failures.values())
+
+
+def test_the_page_says_how_each_experiment_is_spread():
+    text = (ROOT / "docs" / "running.md").read_text()
+    parts, batch, nothing = (
+        set(re.findall(r"`(\w+)`", re.search(pattern, text, re.MULTILINE).group(1)))
+        for pattern in (r"^\| parts .*?\| (.*)$", r"^\| the sequences .*?\| (`char_lm`.*)$", r"^(`benchmark`.*) train little")
+    )
+    found = {PARTS: set(), "batch_size": set(), None: set()}
+    for name in all_names():
+        found[load(name).spreads].add(name)
+    assert found == {PARTS: parts, "batch_size": batch, None: nothing}

@@ -8,10 +8,11 @@ import signal
 import sys
 from pathlib import Path
 
+import jax
 import noisy_training
 import pytest
 
-from experiments.common import devices
+from experiments.common import devices, processes
 from experiments.common.devices import Devices
 
 
@@ -30,9 +31,12 @@ if __name__ == "__main__":
     killed = int(sys.argv[4]) if len(sys.argv) > 4 else None
     devices.SILENCE = 5
     devices.start(Devices(2, f"localhost:{port}", 2, process))
-    with devices.quiet():
-        print(devices.agreed(lambda: f"process {process} says"))
-    assert devices.agreed(lambda: process) == 0
+    with processes.quiet():
+        print(processes.agreed(lambda: f"process {process} says"))
+    assert processes.agreed(lambda: process) == 0
     with pytest.raises(ValueError, match="process 0 refuses"):
-        devices.agreed(refused)
+        processes.agreed(refused)
+    assert devices.each(lambda i: (i, process, len(jax.devices())), range(5)) == [(i, i % 2, 4) for i in range(5)]
+    with pytest.raises(ValueError, match="process 1 refuses"):
+        devices.each(lambda i: refused() if process else i, range(5))
     noisy_training.train(folder, batches_at=batches_at)

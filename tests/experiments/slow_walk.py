@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.common.checks import at_least
 from experiments.common.command import main
+from experiments.common.devices import PARTS
 from experiments.common.experiment import Experiment, Results
 
 
@@ -27,15 +28,11 @@ class Config:
 
 
 def run(config, part):
-    parts = []
-    for i in range(config.steps):
+    def compute(i):
+        time.sleep(config.pause if i else 0)
+        return {"x": np.random.default_rng(i).normal(size=3000)}
 
-        def compute(i=i):
-            time.sleep(config.pause if i else 0)
-            return {"x": np.random.default_rng(i).normal(size=3000)}
-
-        parts.append(part(f"part{i}", compute)["x"])
-        print("part", i, flush=True)
+    parts = [found["x"] for found in part.each("part", compute, range(config.steps)).values()]
     mean = float(np.mean(parts))
     return Results([{"part": i, "mean": float(x.mean())} for i, x in enumerate(parts)], {"mean": mean}, {"x": np.stack(parts)})
 
@@ -50,7 +47,7 @@ def check(config, results):
     return [at_least("mean", results.summary["mean"], config.target)]
 
 
-EXPERIMENT = Experiment("slow_walk", "A walk goes nowhere.", "Nobody (2000)", Config, run, plot, check)
+EXPERIMENT = Experiment("slow_walk", "A walk goes nowhere.", "Nobody (2000)", Config, run, plot, check, spreads=PARTS)
 
 if __name__ == "__main__":
     main(EXPERIMENT, sys.argv[1:])

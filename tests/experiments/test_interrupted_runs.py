@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -52,24 +54,31 @@ def run_here(capsys, monkeypatch):
     return run
 
 
-def stopped_in_the_middle(tmp_path, by):
+def wait_for_a_part(process, output):
+    while not list(output.glob("slow_walk/*/parts/part_0.npz")):
+        assert process.poll() is None
+        time.sleep(0.01)
+
+
+def stopped_in_the_middle(tmp_path, by, *options):
     """Starts a run, waits until its first part is saved, and sends it a signal."""
-    process = start("--output", tmp_path, "--steps", 3, "--pause", 60, "--target", -1)
-    for line in process.stdout:
-        if line.startswith("part 0"):
-            break
+    process = start("--output", tmp_path, "--steps", 3, "--pause", 60, "--target", -1, *options)
+    wait_for_a_part(process, tmp_path)
     process.send_signal(by)
     _, err = process.communicate(timeout=60)
     (folder,) = (tmp_path / "slow_walk").iterdir()
     return process.returncode, err, folder
 
 
-def test_a_run_that_is_interrupted_tells_in_one_line_how_it_goes_on_and_does(tmp_path, run_here):
-    status, err, folder = stopped_in_the_middle(tmp_path, signal.SIGINT)
+@pytest.mark.parametrize("options", [(), ("--devices", 2)])
+def test_a_run_that_is_interrupted_tells_in_one_line_how_it_goes_on_and_does(tmp_path, run_here, options):
+    """Threads that compute parts on several devices are left alone; the lock lasts no longer than the process."""
+    status, err, folder = stopped_in_the_middle(tmp_path, signal.SIGINT, *options)
     assert status == 130
-    assert err.strip() == f"interrupted; python -m experiments slow_walk --resume {folder} goes on from there"
-    saved = folder / "parts" / "part0.npz"
-    assert {path.name for path in folder.iterdir()} == {"config.json", "parts"}
+    said = [line for line in err.replace("\r", "\n").splitlines() if not re.match(r"\s*(\x1b|part:|$)", line)]
+    assert said == [f"interrupted; python -m experiments slow_walk --resume {folder} goes on from there"]
+    saved = folder / "parts" / "part_0.npz"
+    assert {path.name for path in folder.iterdir()} - {"lock"} == {"config.json", "parts"}
     before = saved.stat().st_mtime_ns
     status, out, err = run_here("--resume", folder)
     assert status == 0, err
@@ -95,8 +104,7 @@ def test_a_live_run_is_neither_announced_nor_entered_by_another_process(tmp_path
     options = ("--output", tmp_path, "--pause", 60)
     process = start(*options)
     try:
-        while not process.stdout.readline().startswith("part 0"):
-            pass
+        wait_for_a_part(process, tmp_path)
         (folder,) = (tmp_path / "slow_walk").iterdir()
         status, _, err = run_here("--resume", folder)
         assert status == 1

@@ -187,14 +187,14 @@ def test_a_network_that_learns_its_training_files_is_at_chance_where_only_a_leak
     config = tagging.Config(window=20, batch_size=8, updates=120, hidden_size=8, embed_size=8)
     held = [tagging.hold(rotated(4, shift), 20) for shift in (0, 1)]
     data = tagging.Data(rotated(4, 0), *held, symbols=4)
-    functions, choice = compiled(make_layer("bidirectional", 4, 8, 8), config.updates), tagging.Choice(0.05)
-    tested = tagging.final(config, functions, data, choice, 0, "test")
+    functions, choice = compiled(make_layer("bidirectional", 4, 8, 8), config.updates), tagging.Choice("bidirectional", 0.05)
+    tested = tagging.final(config, functions, data, choice, 0)
     assert tested["loss"][-10:].mean() < 0.1
     assert late_accuracy(data.test.labels, tested["said"]) < 0.3
     assert (tested["said"] == data.test.codes).mean() > 0.95  # what it has learnt, of the test windows
-    assert tagging.trial(config, functions, data, choice, "test")["accuracy"] > 0.95
+    assert tagging.trial(config, functions, data, choice)["accuracy"] > 0.95
     changed = data._replace(test=held[0], validation=held[1])
-    assert tagging.trial(config, functions, changed, choice, "test")["accuracy"] < 0.3
+    assert tagging.trial(config, functions, changed, choice)["accuracy"] < 0.3
     said, test = predict_from_around(
         tagging.Config(window=20, baseline_characters=3000, baseline_epochs=20),
         data.training,
@@ -211,16 +211,20 @@ def test_a_trial_takes_another_seed_than_the_networks_that_are_tested(monkeypatc
     monkeypatch.setattr(tagging, "train", lambda *args: (seeds.append(args[4]), np.zeros(1)))
     monkeypatch.setattr(tagging, "predict", lambda functions, params, codes: codes)
     held = tagging.hold(rotated(4, 0), 20)
-    tagging.trial(config, None, tagging.Data(None, held, held, 4), tagging.Choice(0.1), "")
+    tagging.trial(config, None, tagging.Data(None, held, held, 4), tagging.Choice("merged", 0.1))
     assert seeds == [8]
 
 
 def test_the_highest_accuracy_is_chosen_and_all_kinds_have_as_many_trials():
     config = tagging.Config(learning_rates=(0.1, 0.2, 0.3), delays=(1, 2, 4))
-    assert tagging.trials_of(config, "merged", 0.2) == [(0.1, 0), (0.2, 0), (0.3, 0)]
-    assert tagging.trials_of(config, "delayed", 0.2) == [(0.2, 1), (0.2, 2), (0.2, 4)]
+    kinds = dict.fromkeys(NETWORKS)
+    del kinds["delayed"]
+    assert tagging.rates_of(config) == [(kind, rate, 0) for kind in kinds for rate in (0.1, 0.2, 0.3)]
+    assert tagging.delays_of(config, 0.2) == [("delayed", 0.2, delay) for delay in (1, 2, 4)]
     found = {1: 0.8, 2: 0.9, 4: 0.9}
-    assert tagging.choose(tagging.trials_of(config, "delayed", 0.2), lambda trial: found[trial.delay]) == (0.2, 2)
+    trials = {choice: {"accuracy": found[choice.delay]} for choice in tagging.delays_of(config, 0.2)}
+    others = {tagging.Choice("merged", rate): {"accuracy": 1 - rate} for rate in (0.2, 0.1, 0.3)}
+    assert tagging.choose(trials | others) == {"delayed": ("delayed", 0.2, 2), "merged": ("merged", 0.1, 0)}
 
 
 def test_many_seeds_and_rates_share_one_compiled_training():
@@ -317,7 +321,7 @@ def test_a_run_is_finished_and_an_interrupted_one_continues(source_file, tmp_pat
     assert 0.2 < float(rows[tagging.USUAL]["accuracy"]) < 0.5
     assert rows["delayed"]["parameters"] == rows["left to right"]["parameters"]
     assert len(list((folder / "parts").iterdir())) == 1 + 6 * (2 + 2)
-    (folder / "parts" / "alternating-1.npz").unlink()
+    (folder / "parts" / "network_alternating_1.npz").unlink()
     trained, train = [], tagging.train
     monkeypatch.setattr(tagging, "train", lambda *args: trained.append(args[-1]) or train(*args))
     options = {"hidden_size": 3, "embed_size": 2, "batch_size": 2, "updates": 2, "seeds": 2, "window": 12}
