@@ -1,6 +1,7 @@
 """A small experiment in parts, to be started as a process, interrupted, and resumed: `python slow_walk.py --help`."""
 
 import dataclasses
+import signal
 import sys
 import time
 
@@ -50,4 +51,5 @@ def check(config, results):
 EXPERIMENT = Experiment("slow_walk", "A walk goes nowhere.", "Nobody (2000)", Config, run, plot, check, spreads=PARTS)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which is not so in the background of a shell
     main(EXPERIMENT, sys.argv[1:])

@@ -35,8 +35,8 @@ MUTANTS = (
     Mutant(
         "the lowest accuracy is chosen",
         "experiments/tagging/__init__.py",
-        "return max(trials, key=accuracy_of)",
-        "return min(trials, key=accuracy_of)",
+        "max(of[kind], key=lambda choice:",
+        "min(of[kind], key=lambda choice:",
         (f"{_FILE}::test_the_highest_accuracy_is_chosen_and_all_kinds_have_as_many_trials",),
     ),
     Mutant(
