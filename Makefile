@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MPLBACKEND ?= Agg
 export MPLBACKEND
 
-.PHONY: gradient-decay remedies test leak-test slow-test optimized-test peer-test ci mutants lint format benchmark clean
+.PHONY: gradient-decay remedies test leak-test slow-test optimized-test peer-test docs docs-test notebooks ci mutants lint format benchmark clean
 
 ## Reproduce the gradient-decay plots (the main job).
 gradient-decay: $(VENV)/.test
@@ -25,7 +25,7 @@ leak-test: $(VENV)/.test
 
 ## Run the long tests as well.
 slow-test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not peers"
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not peers and not browser and not notebooks"
 
 ## Compile as users do, with all of XLA's optimisations: gradients, masks, golden files and the driver.
 optimized-test: $(VENV)/.test
@@ -35,8 +35,24 @@ optimized-test: $(VENV)/.test
 peer-test: $(VENV)/.peers
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m peers
 
+## Make the book in build/docs: run the examples of docstrings and the notebooks, and refuse any warning.
+docs: $(VENV)/.docs
+	$(BIN)/python -m pytest -n 0 --doctest-modules src/recurrent
+	$(BIN)/python -m docs.book build/book
+	rm -rf build/docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c docs -d build/doctrees build/book build/docs
+	$(BIN)/python -m docs.book check build/docs
+
+## Read the book in a browser: links, formulas, figures, search, and the width of a phone.
+docs-test: docs
+	$(BIN)/python -m pytest -n 0 -m browser tests/docs
+
+## Run all notebooks; they are left in build/notebooks with their figures.
+notebooks: $(VENV)/.docs
+	$(BIN)/python -m pytest -n 0 -m notebooks tests/notebooks
+
 ## What every change must pass.
-ci: lint test leak-test optimized-test peer-test
+ci: lint test leak-test optimized-test peer-test notebooks docs-test
 
 ## Break the library and the experiments in one place at a time, and list the breaks that no test sees.
 mutants: $(VENV)/.test

@@ -71,7 +71,7 @@ def test_the_sdist_has_what_the_tests_need_and_no_leavings(unpacked):
     modules = {name for name in files(ROOT / "experiments") if name.endswith(".py")}
     assert modules <= files(unpacked / "experiments")
     assert {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "Makefile"} <= files(unpacked)
-    assert {path.name for path in unpacked.iterdir() if path.is_dir()} == {"src", "tests", "experiments", "docs"}
+    assert {path.name for path in unpacked.iterdir() if path.is_dir()} == {"src", "tests", "experiments", "docs", "notebooks"}
 
 
 def test_the_wheel_is_the_package_its_licence_and_nothing_else(site):

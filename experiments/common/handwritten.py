@@ -1,6 +1,7 @@
 """Handwritten digits, real inputs that need no download: images, sequences of pixels or rows, and a fixed split."""
 
 import functools
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +14,8 @@ from sklearn.model_selection import train_test_split
 @functools.cache
 def load() -> tuple[np.ndarray, np.ndarray]:
     """Returns scikit-learn's 1,797 handwritten digits, images `[n, 8, 8]` in [0, 1], and their labels `[n]`."""
-    pixels, labels = load_digits(return_X_y=True)
+    found: Any = load_digits()
+    pixels, labels = found.data, found.target
     return pixels.reshape(-1, 8, 8).astype(np.float32) / 16.0, labels.astype(np.int32)
 
 

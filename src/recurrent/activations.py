@@ -28,6 +28,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "relu": Activation(jax.nn.relu, lambda h: (h > 0).astype(h.dtype), 1.0),
     "identity": Activation(lambda a: a, jnp.ones_like, 1.0),
 }
+"""All of them by name."""
 
 
 def get_activation(name: str) -> Activation:

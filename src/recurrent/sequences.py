@@ -50,7 +50,13 @@ class Sequence(NamedTuple):
 
 
 def lengths_to_mask(lengths: Int[Array, "*batch"], num_steps: int) -> Bool[Array, "T *batch"]:
-    """mask[t] = t < length. Lengths above `num_steps` act as `num_steps`, negative ones as 0."""
+    """mask[t] = t < length. Lengths above `num_steps` act as `num_steps`, negative ones as 0.
+
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> recurrent.lengths_to_mask(jnp.array([3, 1]), 3).tolist()
+    [[True, True], [True, False], [True, False]]
+    """
     steps = jnp.arange(num_steps).reshape((num_steps,) + (1,) * jnp.ndim(lengths))
     return steps < jnp.asarray(lengths, steps.dtype)[None]
 

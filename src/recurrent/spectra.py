@@ -26,6 +26,11 @@ def spectral_radius(matrix: Float[Array, "*lead n n"]) -> Float[Array, "*lead"]:
     Raises:
       ValueError: the last two axes differ.
 
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> print(f"{recurrent.spectral_radius(jnp.array([[0.0, 2.0], [0.5, 0.0]])):.3f}")
+    1.000
+
     Reference: Gelfand (1941), Normierte Ringe.
     """
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:

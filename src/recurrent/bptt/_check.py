@@ -98,6 +98,14 @@ def check_gradients(
 
     Returns:
       A report that prints as a table and names the worst leaf; `report.passed` is the verdict.
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> cell = recurrent.elman(3, 8, bias_init=recurrent.initializers.normal(0.1))
+    >>> params, state = cell.init(jax.random.key(0)), jnp.full((2, 8), 0.1)
+    >>> recurrent.check_gradients(cell, params, jnp.ones((5, 2, 3)), state).passed
+    True
     """
     flags = {"lengths": lengths, "mask": mask, "resets": resets, "reverse": reverse}
     rng = np.random.default_rng(seed)

@@ -82,6 +82,15 @@ def backpropagate(
     Raises:
       ValueError: as `unroll`, or gradients whose shapes are not those of the outputs or the final state.
 
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> cell = recurrent.lstm(3, 8)
+    >>> params, xs, dys = cell.init(jax.random.key(0)), jnp.ones((5, 2, 3)), jnp.ones((5, 2, 8))
+    >>> gradients = recurrent.backpropagate(cell, params, xs, dys, trace=True)
+    >>> gradients.params.recurrent_kernel.shape, gradients.trace.deltas["f"].shape
+    ((8, 32), (5, 2, 8))
+
     Reference: Werbos (1990), Backpropagation through time: what it does and how to do it.
     """
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)

@@ -58,6 +58,13 @@ def elman(
     φ is "tanh", "sigmoid", "relu", "identity", or any elementwise function of an array; the other options are those of all
     cells, see `recurrent.cells`.
 
+    >>> import jax
+    >>> import recurrent
+    >>> cell = recurrent.elman(3, 8, activation="relu")
+    >>> params = cell.init(jax.random.key(0))
+    >>> params.input_kernel.shape, params.recurrent_kernel.shape, params.bias.shape
+    ((3, 8), (8, 8), (8,))
+
     Reference: Elman (1990), Finding structure in time; backward: Werbos (1990), Backpropagation through time.
     """
     inits = (kernel_init, recurrent_init, bias_init)

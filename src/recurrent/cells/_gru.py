@@ -89,6 +89,12 @@ def gru(
 
     `bias_init` draws b_hn, too; the other options are those of all cells, see `recurrent.cells`.
 
+    >>> import jax
+    >>> import recurrent
+    >>> params = recurrent.gru(3, 8, reset="after").init(jax.random.key(0))
+    >>> recurrent.count_parameters(params)
+    296
+
     Reference: Cho et al. (2014), Learning phrase representations using RNN encoder-decoder, equations 5-8.
     """
     checks.choice("gru: reset", reset, ("before", "after"))

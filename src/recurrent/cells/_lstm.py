@@ -76,6 +76,15 @@ def lstm(
     i, f, o = σ(·) and g = tanh(·) of x_t U + h_{t-1} W + b. `forget_bias` is added to the forget gate's bias when it is drawn;
     the other options are those of all cells, see `recurrent.cells`.
 
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> cell = recurrent.lstm(3, 8)
+    >>> params = cell.init(jax.random.key(0))
+    >>> state, y_t = cell.step(params, cell.initial_state(params, (2,)), jnp.ones((2, 3)))
+    >>> state.c.shape, y_t.shape
+    ((2, 8), (2, 8))
+
     Reference: Hochreiter & Schmidhuber (1997), Long short-term memory; Gers, Schmidhuber & Cummins (2000), Learning to forget.
     """
     inits = (kernel_init, recurrent_init, bias_init)

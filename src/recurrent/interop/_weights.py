@@ -35,6 +35,15 @@ def params_from(library: str, network: Network, weights: PyTree, *, at: str | Se
     Raises:
       ValueError: a network or an activation that the library does not have, with the reason; arrays that are missing, that
         belong to nothing (with `at`, only at the places it names), or have the wrong shape, all by name.
+
+    >>> import numpy as np
+    >>> import recurrent
+    >>> from recurrent.interop import params_from
+    >>> shapes = {"weight_ih": (32, 3), "weight_hh": (32, 8), "bias_ih": (32,), "bias_hh": (32,)}
+    >>> state_dict = {f"{name}_l0": np.ones(shape, np.float32) for name, shape in shapes.items()}  # of torch.nn.LSTM(3, 8)
+    >>> params = params_from("torch", recurrent.lstm(3, 8), state_dict)
+    >>> params.recurrent_kernel.shape, params.bias[:3].tolist()
+    ((8, 32), [2.0, 2.0, 2.0])
     """
     tensors = named_arrays(weights)
     places = places_in(library, network, at, tensors)
@@ -63,6 +72,14 @@ def weights_for(library: str, network: Network, params: Params, *, at: str | Seq
     Raises:
       ValueError: as `params_from`; params of another network; weights that the library has no place for, unless they are 0 (and
         unknown inside of `jit`).
+
+    >>> import jax
+    >>> import recurrent
+    >>> from recurrent.interop import weights_for
+    >>> cell = recurrent.lstm(3, 8)
+    >>> state_dict = weights_for("torch", cell, cell.init(jax.random.key(0)))
+    >>> state_dict["weight_ih_l0"].shape, state_dict["bias_hh_l0"].shape
+    ((32, 3), (32,))
     """
     _check_params(network, params)
     written = {}

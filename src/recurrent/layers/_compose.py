@@ -18,6 +18,14 @@ def serial(*layers: Layer) -> Layer:
 
     Raises:
       ValueError: no layers, or something that is not a layer; when run, params of another number of layers.
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> layer = recurrent.serial(recurrent.scanned(recurrent.lstm(3, 8)), recurrent.layers.linear(8, 5))
+    >>> states, ys = layer.apply(layer.init(jax.random.key(0)), jnp.ones((5, 2, 3)), lengths=jnp.array([5, 2]))
+    >>> ys.shape
+    (5, 2, 5)
     """
     if not layers:
         raise ValueError("serial needs at least one layer; got none")
@@ -75,6 +83,15 @@ def bidirectional(forward: Layer, backward: Layer, *, merge: Literal["concat", "
 
     Raises:
       ValueError: something that is not a layer, an unknown merge, or a sum of outputs of different widths.
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> one_way = recurrent.scanned(recurrent.gru(3, 8))
+    >>> layer = recurrent.bidirectional(one_way, one_way)
+    >>> state, ys = layer.apply(layer.init(jax.random.key(0)), jnp.ones((5, 2, 3)))
+    >>> ys.shape, state.backward.shape
+    ((5, 2, 16), (2, 8))
 
     Reference: Schuster & Paliwal (1997), Bidirectional recurrent neural networks.
     """

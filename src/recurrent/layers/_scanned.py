@@ -22,6 +22,14 @@ def scanned(
       backprop: as for `unroll`; forward-mode derivatives need "autodiff".
       checkpoint_every: as for `unroll`.
       window: lets no gradient cross from one window of so many steps into the one before, as `unroll_truncated` does.
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> layer = recurrent.scanned(recurrent.lstm(3, 8))
+    >>> final_state, ys = layer.apply(layer.init(jax.random.key(0)), jnp.ones((5, 2, 3)))
+    >>> final_state.h.shape, ys.shape
+    ((2, 8), (5, 2, 8))
     """
     check_is_cell(cell)
     run = unroll if window is None else functools.partial(unroll_truncated, window=window)

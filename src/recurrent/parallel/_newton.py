@@ -32,7 +32,7 @@ class Convergence(NamedTuple):
     Attributes:
       converged: the residual is within the tolerance. If not, neither values nor gradients are those of the recurrence.
       iterations: linear recurrences solved.
-      residual: max |s_t - f_t(s_{t-1})| / max(1, |s_t|) over all steps, rows and units; inf if something is not finite.
+      residual: max |s_t - f_t(s_{t-1})| / max(1, |f_t(s_{t-1})|) over steps, rows and units; inf if something is not finite.
     """
 
     converged: Array

@@ -69,7 +69,7 @@ def unroll_parallel(
         work and memory per iteration, but more iterations; "elk": that, and damped by Levenberg-Marquardt against
         overshooting. "auto" takes "associative" for linear cells and "deer" for others.
       lengths, mask, resets, reverse: as for `unroll`.
-      tolerance: largest |s_t - f(s_{t-1})| / max(1, |s_t|) that counts as converged; 16 units of rounding by default.
+      tolerance: largest |s_t - f(s_{t-1})| / max(1, |f(s_{t-1})|) that counts as converged; 16 units of rounding by default.
       max_iterations: when to give up.
       damping: λ of "elk", relative to the squared step of the state; 0.1 trusts ten times the size of the residual.
       fallback: "sequential" runs `unroll` where the iteration has not converged. (Under `vmap` both are computed.)

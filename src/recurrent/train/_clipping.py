@@ -41,6 +41,14 @@ def clip_by_global_norm(max_norm: float, *, nonfinite: NonFinitePolicy = "skip")
     Raises:
       ValueError: a negative threshold, or an unknown policy.
 
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> clip = recurrent.clip_by_global_norm(1.0)
+    >>> gradient = {"w": jnp.array([3e20, 0.0]), "b": jnp.array([4e20])}
+    >>> clipped, state = clip.update(gradient, clip.init(gradient))
+    >>> print(f"{clipped['w'][0]:.3f} {clipped['b'][0]:.3f}")
+    0.600 0.800
+
     Reference: Pascanu, Mikolov & Bengio (2013), algorithm 1.
     """
     _check_threshold(max_norm)

@@ -74,6 +74,18 @@ def fit(
       FloatingPointError: the loss, or a parameter that would be saved, is not finite. The latest checkpoint is from before.
       OSError: a checkpoint or a row could not be written.
       ImportError: `tensorboard` without tensorboardX.
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> def loss_fn(w, carry, batch, key):
+    ...     return jnp.sum((w - batch) ** 2), (carry, {})
+    >>> optimizer = recurrent.make_optimizer(0.1)
+    >>> train_state = recurrent.init_train_state(jnp.zeros(2), optimizer, jax.random.key(0))
+    >>> step = jax.jit(recurrent.make_train_step(loss_fn, optimizer))
+    >>> train_state = recurrent.fit(step, train_state, lambda position: jnp.ones(2), 100, progress=False)
+    >>> int(train_state.step), train_state.params.round(1).tolist()
+    (100, [1.0, 1.0])
     """
     checks.counts(num_steps=num_steps, every=every)
     if jnp.shape(train_state.step) != ():

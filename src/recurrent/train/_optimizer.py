@@ -31,6 +31,14 @@ def make_optimizer(
 
     Raises:
       ValueError: a learning rate that is not positive and finite, an unknown optimiser or policy, a negative `max_norm`.
+
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> optimizer = recurrent.make_optimizer(0.5, optimizer="sgd", max_norm=1.0)
+    >>> params, gradient = jnp.zeros(2), jnp.array([0.0, 4.0])
+    >>> updates, state = optimizer.update(gradient, optimizer.init(params), params)
+    >>> updates.tolist()
+    [-0.0, -0.5]
     """
     checks.choice("optimizer", optimizer, get_args(OptimizerName))
     if not callable(learning_rate) and not 0 < learning_rate < math.inf:

@@ -90,6 +90,17 @@ def make_train_step(loss_fn: LossFn, optimizer: optax.GradientTransformation) ->
 
     Raises:
       ValueError: a loss function that does not take four arguments; when run, one that does not return (loss, (carry, aux)).
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> def loss_fn(w, carry, batch, key):
+    ...     return jnp.sum((w - batch) ** 2), (carry, {})
+    >>> optimizer = recurrent.make_optimizer(0.5, optimizer="sgd", max_norm=None)
+    >>> train_state = recurrent.init_train_state(jnp.zeros(2), optimizer, jax.random.key(0))
+    >>> train_state, metrics = jax.jit(recurrent.make_train_step(loss_fn, optimizer))(train_state, jnp.ones(2))
+    >>> train_state.params.tolist(), float(metrics.loss), int(train_state.step)
+    ([1.0, 1.0], 2.0, 1)
     """
     _check_signature(loss_fn)
 

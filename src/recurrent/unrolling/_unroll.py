@@ -69,6 +69,15 @@ def unroll(
     Raises:
       ValueError: inputs, state, lengths, mask or resets that do not fit (see `recurrent.sequences.prepare`); params of
         another cell; `checkpoint_every` or `steps_per_iteration` below 1; what cuDNN does not do, with the reason.
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> cell = recurrent.lstm(3, 8)
+    >>> params = cell.init(jax.random.key(0))
+    >>> final_state, ys = recurrent.unroll(cell, params, jnp.ones((5, 2, 3)), lengths=jnp.array([5, 2]))
+    >>> final_state.h.shape, ys.shape, bool(ys[2:, 1].any())
+    ((2, 8), (5, 2, 8), False)
     """
     checks.choice("backprop", backprop, get_args(Backprop))
     sequence = prepare(cell, params, xs, state, lengths=lengths, mask=mask, resets=resets)

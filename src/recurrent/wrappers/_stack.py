@@ -29,6 +29,15 @@ def stack(*cells: Cell) -> Cell:
     Raises:
       ValueError: no cells, or something that is not a cell; when run, widths that do not fit, or params of another stack.
 
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import recurrent
+    >>> cell = recurrent.stack(recurrent.lstm(3, 8), recurrent.gru(8, 4))
+    >>> params = cell.init(jax.random.key(0))
+    >>> (lower, upper), y_t = cell.step(params, cell.initial_state(params, (2,)), jnp.ones((2, 3)))
+    >>> lower.h.shape, y_t.shape
+    ((2, 8), (2, 4))
+
     Reference: Graves, Mohamed & Hinton (2013), Speech recognition with deep recurrent neural networks.
     """
 
