@@ -69,6 +69,14 @@ def stacked_gates(params, s_tm1, x_t):
     return gates[0] * s_tm1 + gates[1] * x_t, gates[0]
 
 
+@jax.custom_vjp
+def with_a_rule(a):
+    """tanh, with a derivative that is written down."""
+    return jnp.tanh(a)
+
+
+with_a_rule.defvjp(lambda a: (jnp.tanh(a), jnp.tanh(a)), lambda y, dy: (dy * (1 - y**2),))
+
 CELLS = {
     "orthogonal matrix made of the parameters": with_state(lambda p, s, x: jnp.tanh(s @ jax.scipy.linalg.expm(p - p.T) + x)),
     "rows mixed": with_state(lambda p, s, x: jnp.tanh((s - s.mean(axis=0, keepdims=True)) @ p + x)),
@@ -90,6 +98,9 @@ CELLS = {
     "a condition inside": with_state(lambda p, s, x: jax.lax.cond(p[0, 0] > 0, jnp.sin, jnp.tanh, s @ p + x)),
     "checkpointed": with_state(jax.checkpoint(lambda p, s, x: jnp.tanh(jnp.sin(s @ p) @ p + x))),
     "a jit inside": with_state(jax.jit(lambda p, s, x: jnp.tanh(s @ p + x))),
+    "a rule in the loop": with_state(lambda p, s, x: with_a_rule(s @ p + x)),
+    "a rule before the loop": with_state(lambda p, s, x: 0.5 * s + with_a_rule(x @ p)),
+    "a rule after the loop": cell_of(lambda p, s, x: (lambda h: (h, with_a_rule(h @ p)))(jnp.tanh(s @ p + x))),
     "relu": with_state(lambda p, s, x: jax.nn.relu(s @ p + x)),
     "softmax": with_state(lambda p, s, x: jax.nn.softmax(s @ p + x)),
     "a scalar parameter": with_state(lambda p, s, x: jnp.tanh(p[0, 0] * s + x + p[1, 1])),

@@ -17,6 +17,13 @@ def _derivation(*names: str) -> tuple[str, ...]:
 
 MUTANTS = (
     Mutant(
+        "a derivative that is written down is mapped over time",
+        "bptt/_phases.py",
+        "if any(equation.primitive.name == OWN_DERIVATIVE for equation in part.equations):",
+        "if False:",
+        _derivation("a rule before the loop", "a rule after the loop"),
+    ),
+    Mutant(
         "the backward pass sees the state before a reset",
         "bptt/_engine.py",
         "return before if resets is None else pytrees.where(resets, jnp.broadcast_to(fresh, before.shape), before)",

@@ -23,6 +23,10 @@ Known = dict[Any, Array]
 """Values by variable of the program."""
 
 
+OWN_DERIVATIVE = "custom_lin"
+"""The derivative of a `jax.custom_vjp` function: it can be transposed, and not be mapped over an axis."""
+
+
 class Border(NamedTuple):
     """What a part is given, and what is wanted of it."""
 
@@ -177,6 +181,8 @@ class Phases:
             variables = list(steps)
             part = carve(self.program, border.given, border.wanted)
             run = lambda values: part(weights | dict(zip(variables, values, strict=True)))  # noqa: E731
+            if any(equation.primitive.name == OWN_DERIVATIVE for equation in part.equations):
+                return lax.map(run, list(steps.values()))
             return jax.vmap(run, axis_size=num_steps)(list(steps.values()))
         lead = len(self.batch_shape)
         count = math.prod((num_steps, *self.batch_shape))
