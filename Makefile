@@ -52,7 +52,7 @@ notebooks: $(VENV)/.docs
 	$(BIN)/python -m pytest -n 0 -m notebooks tests/notebooks
 
 ## What every change must pass.
-ci: lint test leak-test optimized-test peer-test notebooks docs-test
+ci: lint test leak-test optimized-test peer-test notebooks docs
 
 ## Break the library and the experiments in one place at a time, and list the breaks that no test sees.
 mutants: $(VENV)/.test
