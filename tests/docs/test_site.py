@@ -17,17 +17,23 @@ PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 READ = """
 const done = arguments[arguments.length - 1];
 const all = (selector) => [...document.querySelectorAll(selector)];
+const rendered = () => all(".math mjx-container > svg").filter((svg) => svg.getBoundingClientRect().width > 0).length;
+const unloaded = () => all("img").filter((img) => img.naturalWidth === 0).map((img) => img.src);
+const settled = (tries) => {
+    const there = all(".math").length === rendered() && unloaded().length === 0;
+    there || tries === 0 ? read() : setTimeout(() => settled(tries - 1), 100);
+};
 const read = () => done({
     links: all("a[href]").map((a) => a.getAttribute("href")),
     anchors: all("[id]").map((e) => e.id),
     formulas: all(".math").length,
-    rendered: all(".math mjx-container > svg").filter((svg) => svg.getBoundingClientRect().width > 0).length,
+    rendered: rendered(),
     wrong: all("[data-mml-node=merror]").map((e) => e.closest(".math").textContent),
     images: all("img").length,
-    unloaded: all("img").filter((img) => img.naturalWidth === 0).map((img) => img.src),
+    unloaded: unloaded(),
     wide: all("html, .page, .main, .content").filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML),
 });
-window.MathJax && MathJax.startup ? MathJax.startup.promise.then(read) : read();
+settled(100);  // formulas and figures that are not there after ten seconds are missing
 """
 
 
