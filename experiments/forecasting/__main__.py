@@ -1,6 +1,6 @@
 """Runs the experiment: `python -m experiments.forecasting`."""
 
-from experiments.forecasting import EXPERIMENT
 from experiments.common.command import main
+from experiments.forecasting import EXPERIMENT
 
 main(EXPERIMENT)
