@@ -39,9 +39,9 @@ mathjax_path = "tex-svg-full.js"
 
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
-# by what is in them: a change of the library alone runs none again, `make notebooks` does
 # the table of experiments/README.md heads each of its lists
 suppress_warnings = ["myst.header"]
+# by what is in notebooks: a change of the library alone runs none again, `make notebooks` does
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(ROOT / "build" / "notebook_cache")
 nb_execution_timeout = 60

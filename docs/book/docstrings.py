@@ -16,6 +16,11 @@ def escaped(text: str) -> str:
     return "".join(f"``{part}``" if index % 2 else _plain(part, first=index == 0) for index, part in enumerate(parts))
 
 
+def title(text: str, line: str) -> str:
+    """A heading, underlined with a sign."""
+    return f"{text}\n{line * len(text)}"
+
+
 def to_rst(lines: Sequence[str]) -> list[str]:
     """A docstring: text escaped, blocks indented by four or more made literal, doctests and sections kept."""
     found, in_section = [], False

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from docs.book.docstrings import blocks, escaped
+from docs.book.docstrings import blocks, escaped, title
 from experiments.__main__ import all_names, load
 from experiments.common import records
 from experiments.common.checks import Check
@@ -30,14 +30,14 @@ def page(experiment: Experiment, summary: dict[str, Any], docstring: str) -> str
     device = " ".join(dict.fromkeys(environment["device"].split()))  # a CPU's platform and kind are both "cpu"
     run = f"{records.duration(name)} on {device}, jax {environment['jax']}"
     parts = [
-        _title(name, "="),
+        title(name, "="),
         escaped(experiment.claim),
         f"Source: {escaped(experiment.source)}",
         f"Verdict: **{verdict(checks)}**, in a run of {escaped(run)}: ``python -m experiments {name} --check``",
         f".. image:: /docs/figures/{name}.png\n   :alt: {experiment.claim}\n   :target: /_images/{name}.png",
-        _title("Criteria", "-"),
+        title("Criteria", "-"),
         _table(checks),
-        _title("How it is tested", "-"),
+        title("How it is tested", "-"),
         "\n".join(blocks(docstring)),
     ]
     return "\n\n".join([*parts, ""])
@@ -51,7 +51,7 @@ def index(runs: dict[str, tuple[Experiment, dict[str, Any]]]) -> str:
     )
     toctree = ".. toctree::\n   :hidden:\n\n" + "\n".join(f"   {name}" for name in runs)
     cards = [_card(experiment, records.checks_of(summary)) for experiment, summary in runs.values()]
-    return "\n\n".join([_title("Gallery of experiments", "="), intro, ".. container:: gallery", *cards, toctree, ""])
+    return "\n\n".join([title("Gallery of experiments", "="), intro, ".. container:: gallery", *cards, toctree, ""])
 
 
 def verdict(checks: list[Check]) -> str:
@@ -71,13 +71,13 @@ def thumbnail(name: str) -> bytes:
 
 
 def _card(experiment: Experiment, checks: list[Check]) -> str:
-    name = experiment.name
+    name, said = experiment.name, verdict(checks)
     lines = [
         f".. figure:: {name}.png",
         f"   :alt: {experiment.claim}",
         f"   :target: {name}.html",
         "",
-        f"   :doc:`{name}`: {escaped(experiment.claim)} *{verdict(checks)[0].upper()}{verdict(checks)[1:]}.*",
+        f"   :doc:`{name}`: {escaped(experiment.claim)} *{said[0].upper()}{said[1:]}.*",
     ]
     return "\n".join(f"   {line}" if line else "" for line in lines)
 
@@ -85,15 +85,10 @@ def _card(experiment: Experiment, checks: list[Check]) -> str:
 def _table(checks: list[Check]) -> str:
     rows = [["criterion", "measured", "wanted", "verdict"]]
     for check in checks:
-        measured = f"{check.measured:.4g}" + ("" if check.low is None else f" [{check.low:.4g}, {check.high:.4g}]")
-        rows.append([escaped(check.name), measured, escaped(check.criterion), "met" if check.passed else "**missed**"])
+        rows.append([escaped(check.name), check.found, escaped(check.criterion), "met" if check.passed else "**missed**"])
     cells = ["\n".join(f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)) for row in rows]
     return "\n".join([".. list-table::", "   :header-rows: 1", "   :widths: 50 22 20 8", "", *cells])
 
 
 def _docstring(name: str) -> str:
     return importlib.import_module(f"experiments.{name}").__doc__ or ""
-
-
-def _title(text: str, line: str) -> str:
-    return f"{text}\n{line * len(text)}"

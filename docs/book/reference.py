@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Literal, get_args, get_origin
 
 import recurrent
-from docs.book.docstrings import escaped
+from docs.book.docstrings import escaped, title
 
 ROOMS = sorted(
     {name for name in recurrent.__all__ if isinstance(getattr(recurrent, name), ModuleType)} | {"activations", "interop"}
@@ -44,9 +44,8 @@ def missing_names(inventory: Path, names: Mapping[str, list[str]] | None = None)
 def _page(module: str, names: list[str]) -> str:
     room = importlib.import_module(module)
     rows = [f"   * - :py:obj:`{name} <{module}.{name}>`\n     - {escaped(_first_line(getattr(room, name)))}" for name in names]
-    table = "\n".join([".. list-table::", "   :widths: 30 70", "   :class: names", "", *rows])
     entries = [_entry(module, name, getattr(room, name)) for name in names]
-    return "\n\n".join([_title(module), f".. automodule:: {module}", table, *entries, ""])
+    return "\n\n".join([title(module, "="), f".. automodule:: {module}", _table(rows), *entries, ""])
 
 
 def _entry(module: str, name: str, value: object) -> str:
@@ -61,8 +60,11 @@ def _index() -> str:
     intro = "One page for each room of the library. The names that most programs need are at the top, :doc:`recurrent`."
     toctree = ".. toctree::\n   :hidden:\n\n" + textwrap.indent("\n".join(MODULES), "   ")
     rows = [f"   * - :doc:`{module}`\n     - {escaped(_first_line(importlib.import_module(module)))}" for module in MODULES]
-    table = "\n".join([".. list-table::", "   :widths: 30 70", "   :class: names", "", *rows])
-    return "\n\n".join([_title("Reference"), intro, table, toctree, ""])
+    return "\n\n".join([title("Reference", "="), intro, _table(rows), toctree, ""])
+
+
+def _table(rows: list[str]) -> str:
+    return "\n".join([".. list-table::", "   :widths: 30 70", "   :class: names", "", *rows])
 
 
 def _first_line(value: object) -> str:
@@ -71,7 +73,3 @@ def _first_line(value: object) -> str:
     described = inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value)
     paragraph = (inspect.getdoc(value) or "").split("\n\n")[0] if described else ""
     return " ".join(paragraph.split())
-
-
-def _title(text: str) -> str:
-    return f"{text}\n{'=' * len(text)}"

@@ -37,7 +37,7 @@ def train(config: Any, corpus: Corpus, model: Model, folder: Path | None) -> Any
         state = jax.tree.map(lambda leaf: jnp.where(first, jnp.zeros_like(leaf), leaf), state)
         shape = (*tokens.shape, config.hidden_size)
         scale = jax.random.bernoulli(key, 1 - config.dropout, shape) / (1 - config.dropout) if config.dropout else None
-        state, logits = devices.over_rows(read, params, (tokens, scale), lambda rows: state)
+        state, logits = devices.over_rows(read, params, (tokens, scale), state)
         return cross_entropy(logits, targets).mean(), (state, {})
 
     def batches_at(position):

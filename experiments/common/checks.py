@@ -15,10 +15,14 @@ class Check(NamedTuple):
     low: float | None = None
     high: float | None = None
 
+    @property
+    def found(self) -> str:
+        """What was measured, with its interval if there is one."""
+        return f"{self.measured:.6g}" if self.low is None else f"{self.measured:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
     def __str__(self) -> str:
         """One line with the verdict first."""
-        found = f"{self.measured:.6g}" if self.low is None else f"{self.measured:.4g} [{self.low:.4g}, {self.high:.4g}]"
-        return f"{'pass' if self.passed else 'FAIL'}  {self.name}: {found} ({self.criterion})"
+        return f"{'pass' if self.passed else 'FAIL'}  {self.name}: {self.found} ({self.criterion})"
 
 
 def at_least(name: str, found: float | Interval, target: float) -> Check:

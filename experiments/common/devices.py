@@ -197,7 +197,7 @@ def spread() -> AbstractContextManager[Any]:
     return nullcontext() if _mesh is None else jax.set_mesh(_mesh)
 
 
-def over_rows(run: Run, params: Any, xs: Any, initial_state: Callable[[int], Any]) -> tuple[Any, Any]:
+def over_rows(run: Run, params: Any, xs: Any, state: Any) -> tuple[Any, Any]:
     """Runs what treats rows apart, each device on its share of them.
 
     Left to XLA, the explicit backward pass would gather the batch on all devices, for it takes steps and rows together.
@@ -206,14 +206,13 @@ def over_rows(run: Run, params: Any, xs: Any, initial_state: Callable[[int], Any
       run: `(params, xs, state) -> (final_state, ys)`.
       params: its parameters.
       xs: inputs `[T, rows, ...]`.
-      initial_state: the state before the first step, leaves `[rows, ...]`, of this many rows: noise differs from row to row.
+      state: before the first step, leaves `[rows, ...]`.
     """
-    rows = jax.tree.leaves(xs)[0].shape[1]
     if not _size():
-        return run(params, xs, initial_state(rows))
+        return run(params, xs, state)
     alike, states, steps = PartitionSpec(), PartitionSpec(AXIS), PartitionSpec(None, AXIS)
     divided = jax.shard_map(run, in_specs=(alike, steps, states), out_specs=(states, steps), check_vma=False)
-    return divided(params, xs, initial_state(rows))
+    return divided(params, xs, state)
 
 
 def gathered(tree: Any) -> Any:

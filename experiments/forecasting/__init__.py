@@ -152,13 +152,18 @@ def run(config: Config, part: Part = compute_now) -> Results:
     for name in found:
         for family, kind in chosen(results, name).items():
             results.summary[f"{name}, {family} model chosen on validation"] = kind
-    if config == dataclasses.replace(Config(), seed=config.seed):
+    if _is_judged(config):
         results.summary["MASE, chosen recurrent / chosen classical"] = of_pair(results, "recurrent", "classical")
         results.summary[f"MASE, {HYBRID} / {FIRST}"] = of_pair(results, HYBRID, FIRST)
     if config.csv is not None and part.folder is not None:
         rows, file = _coming(found, fitted, config.horizon), part.folder / "forecast.csv"
         agreed(lambda: write(file, lambda path: save_csv(path, rows)))
     return results
+
+
+def _is_judged(config: Config) -> bool:
+    """Whether all options but the seed are those that the criteria are stated for."""
+    return config == dataclasses.replace(Config(), seed=config.seed)
 
 
 def compute(config: Config, series: Series, kind: str) -> dict[str, Any]:
@@ -197,7 +202,7 @@ def _coming(found: dict[str, Series], fitted: dict[tuple[str, str], dict[str, np
 
 def check(config: Config, results: Results) -> list[Check]:
     """Judges by the criteria, which are stated for all models and series."""
-    if config != dataclasses.replace(Config(), seed=config.seed):
+    if not _is_judged(config):
         return []
     covered = coverage(results, "classical")
     return [

@@ -7,7 +7,7 @@ from experiments.common.experiment import Results
 from experiments.common.figures import PALETTE, WIDTH, headline
 from experiments.common.intervals import of_mean
 from experiments.forecasting.composition import SEASONAL
-from experiments.forecasting.findings import FAMILIES, chosen, kinds_of, mase, of_pair
+from experiments.forecasting.findings import FAMILIES, chosen, kinds_of, mase, of_pair, series_of
 
 LOOKS = {"classical": (PALETTE[0], "o"), "recurrent": (PALETTE[1], "s"), "other": ("0.45", "D")}
 ROOM = 0.6
@@ -18,7 +18,7 @@ SHOWN = 4
 
 def plot(results: Results):
     """Draws a forecast of every series by the chosen models, and how far off all models are."""
-    names = [str(name) for name in results.curves["series"]]
+    names = series_of(results)
     kinds = list(dict.fromkeys(kind for name in names for kind in kinds_of(results, name)))
     height = 2.6 + 0.24 * len(kinds) + 1.2
     figure, axes = plt.subplots(

@@ -21,6 +21,11 @@ def mase(results: Results, series: str, kind: str) -> np.ndarray:
     return results.curves[f"scaled/{series}/{kind}"].mean(axis=(1, 2))
 
 
+def series_of(results: Results) -> list[str]:
+    """Names of the series."""
+    return [str(name) for name in results.curves["series"]]
+
+
 def kinds_of(results: Results, series: str) -> list[str]:
     """The models that were fitted to a series."""
     return [name.split("/", 2)[2] for name in results.curves if name.startswith(f"scaled/{series}/")]
@@ -63,7 +68,7 @@ def chosen(results: Results, series: str) -> dict[str, str]:
 def of_pair(results: Results, one: str, other: str) -> Interval:
     """The geometric mean over series of the ratio of MASEs of two models, or of the chosen ones of two families."""
     logs = []
-    for series in map(str, results.curves["series"]):
+    for series in series_of(results):
         names = [chosen(results, series).get(name, name) for name in (one, other)]
         ours, theirs = (mase(results, series, name).mean() for name in names)
         logs.append(np.log(ours / theirs))
@@ -72,16 +77,11 @@ def of_pair(results: Results, one: str, other: str) -> Interval:
 
 def better_than_seasonal(results: Results) -> int:
     """On how many series the chosen classical model is better than the seasonal naive one, at 5 %."""
-    tests = (
-        against_seasonal(results, series, chosen(results, series)["classical"]) for series in map(str, results.curves["series"])
-    )
+    tests = (against_seasonal(results, series, chosen(results, series)["classical"]) for series in series_of(results))
     return sum(statistic < 0 and probability < SIGNIFICANT for statistic, probability in tests)
 
 
 def coverage(results: Results, family: str) -> float:
     """How often values lie within the 80 % intervals of a family's chosen models, mean over series."""
-    shares = [
-        results.curves[f"covered/{series}/{chosen(results, series)[family]}"].mean()
-        for series in map(str, results.curves["series"])
-    ]
+    shares = [results.curves[f"covered/{series}/{chosen(results, series)[family]}"].mean() for series in series_of(results)]
     return float(np.mean(shares))

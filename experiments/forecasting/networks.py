@@ -44,16 +44,21 @@ def causal(inputs: int, units: int, width: int) -> Layer:
     return Layer(init, apply, lambda params, batch_shape=(): None)
 
 
+def perceptron(inputs: int) -> Layer:
+    """A hidden layer that sees all of the window behind each step."""
+    return causal(inputs, UNITS, LOOKBACK)
+
+
 STAGES: dict[str, Callable[[int], Layer]] = {
-    "MLP": lambda inputs: causal(inputs, UNITS, LOOKBACK),
-    "ANN": lambda inputs: causal(inputs, UNITS, LOOKBACK),
-    "DNN": lambda inputs: serial(causal(inputs, UNITS, LOOKBACK), causal(UNITS, UNITS, 1), causal(UNITS, UNITS, 1)),
+    "MLP": perceptron,
+    "ANN": perceptron,
+    "DNN": lambda inputs: serial(perceptron(inputs), causal(UNITS, UNITS, 1), causal(UNITS, UNITS, 1)),
     "CNN": lambda inputs: serial(causal(inputs, UNITS, WIDTH), causal(UNITS, UNITS, WIDTH), causal(UNITS, UNITS, WIDTH)),
     "RNN": lambda inputs: scanned(elman(inputs, UNITS)),
     "LSTM": lambda inputs: scanned(lstm(inputs, UNITS)),
     "GRU": lambda inputs: scanned(gru(inputs, UNITS)),
 }
-"""Layers from sequence to sequence, by their inputs; a perceptron sees all of the window behind each step."""
+"""Layers from sequence to sequence, by their inputs."""
 
 
 class Functions(NamedTuple):

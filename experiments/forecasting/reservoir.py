@@ -40,8 +40,9 @@ def echo_state_network(values: np.ndarray, about: About) -> Forecaster:
     def errors(ridge: float) -> np.ndarray:
         return targets[held] - Ridge(ridge).fit(features[known], targets[known]).predict(features[held])
 
-    ridge = min(RIDGES, key=lambda ridge: np.abs(errors(ridge)).mean())
-    readout, spread = Ridge(ridge).fit(features, targets), deviation[0] * errors(ridge)
+    tried = {ridge: errors(ridge) for ridge in RIDGES}
+    ridge = min(tried, key=lambda ridge: np.abs(tried[ridge]).mean())
+    readout, spread = Ridge(ridge).fit(features, targets), deviation[0] * tried[ridge]
 
     def forecast(history: np.ndarray) -> np.ndarray:
         return around(history[-1, 0] + deviation[0] * readout.predict(states(history)[-1:])[0], spread)

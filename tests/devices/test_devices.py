@@ -143,12 +143,7 @@ def test_an_experiment_of_which_one_process_was_killed_is_resumed_by_both(tmp_pa
     (status,), (output,) = ended(start(*options, "--output", tmp_path / "one"))
     assert status == 0, output
     running = both(*options, "--output", tmp_path / "two")
-    deadline = time.monotonic() + LIMIT
-    while not list(tmp_path.glob("two/char_lm/*/checkpoints/*/notes")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(running[1].pid, signal.SIGKILL)
-    assert 0 not in ended(*running)[0]
-    (folder,) = tmp_path.glob("two/char_lm/*")
+    (folder,) = killed_after(running, tmp_path / "two", "char_lm/*/checkpoints/*/notes").glob("char_lm/*")
     assert not (folder / "summary.json").exists()
     statuses, outputs = ended(*both(*options[:3], "--resume", folder))
     assert statuses == [0, 0], outputs
@@ -167,12 +162,7 @@ def test_parts_that_a_killed_process_has_saved_are_not_computed_again(tmp_path):
     options = [ROOT / "tests" / "experiments" / "slow_walk.py", "--steps", 8, "--pause", 1, "--target", -1]
     assert ended(start(*options, "--output", tmp_path / "one"))[0] == [0]
     running = both(*options, "--output", tmp_path / "two")
-    deadline = time.monotonic() + LIMIT
-    while not list(tmp_path.glob("two/slow_walk/*/parts/part_[1357].npz")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(running[1].pid, signal.SIGKILL)
-    assert 0 not in ended(*running)[0]
-    (folder,) = tmp_path.glob("two/slow_walk/*")
+    (folder,) = killed_after(running, tmp_path / "two", "slow_walk/*/parts/part_[1357].npz").glob("slow_walk/*")
     saved = {file.name: file.stat().st_mtime_ns for file in (folder / "parts").iterdir()}
     assert 0 < len(saved) < 8
     statuses, outputs = ended(*both(options[0], "--resume", folder))
@@ -183,6 +173,16 @@ def test_parts_that_a_killed_process_has_saved_are_not_computed_again(tmp_path):
     (whole,) = tmp_path.glob("one/slow_walk/*")
     with np.load(folder / "curves.npz") as found, np.load(whole / "curves.npz") as expected:
         np.testing.assert_array_equal(found["x"], expected["x"])
+
+
+def killed_after(running, output, pattern):
+    """The output of two processes, the second of which is killed as soon as there is such a file; both end."""
+    deadline = time.monotonic() + LIMIT
+    while not list(output.glob(pattern)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(running[1].pid, signal.SIGKILL)
+    assert 0 not in ended(*running)[0]
+    return output
 
 
 def both(*options):
